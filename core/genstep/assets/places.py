@@ -1,0 +1,179 @@
+"""Where assets lie: what the store asks of a place, and the place that is a local folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Protocol
+
+from genstep.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from genstep.models import Asset
+
+_LEAST_FREE = 16 * 1024 * 1024
+_PART = re.compile(r"\.[0-9a-f]{8}\.part")
+_DAY = 24 * 3600
+
+
+class Place(Protocol):
+    """Files under names of their own. Methods block; what fails is an :class:`OSError`, but for ``check``."""
+
+    #: what messages call it
+    label: str
+
+    def check(self) -> None:
+        """Write and remove a probe; :class:`ConfigurationError` where that is not possible."""
+
+    def open_part(self, stem: str) -> tuple[BinaryIO, Path]:
+        """A new local file under a name that is no one else's, to be filled, put, and removed."""
+        ...
+
+    def put(self, part: Path, stem: str, extension: str) -> str:
+        """Put the content of ``part`` in place, whole and over no other file; the name that it got.
+
+        Where the same content lies under the name already, that file is the one.
+        """
+        ...
+
+    def describe(self, name: str, sidecar: bytes) -> None:
+        """Write the sidecar of a file, unless it has one."""
+
+    def where(self, name: str) -> tuple[str, Path | None]:
+        """The URI of a file, and its path where it is local."""
+        ...
+
+    def holds(self, asset: Asset) -> bool:
+        """Whether the asset lies in this very place."""
+        ...
+
+
+class Folder:
+    """A local folder, by pathlib."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100  (follows no link, but resolves "..")
+        self.label = str(self.path)
+
+    def check(self) -> None:
+        try:
+            file, part = self.open_part("genstep-probe")
+            try:
+                with file:
+                    file.write(bytes(4096))
+            finally:
+                part.unlink(missing_ok=True)
+            free = shutil.disk_usage(self.path).free
+        except FileExistsError:
+            raise unusable(self.label, "it is a file, not a folder") from None
+        except NotADirectoryError:
+            raise unusable(self.label, "a part of its path is a file, not a folder") from None
+        except OSError as error:
+            raise unusable(self.label, error.strerror or str(error)) from None
+        if free < _LEAST_FREE:
+            raise unusable(self.label, f"only {free:,} bytes are left on its disk; make room")
+        self._sweep()
+
+    def open_part(self, stem: str) -> tuple[BinaryIO, Path]:
+        self.path.mkdir(parents=True, exist_ok=True)
+        part = self.path / f"{stem}.{secrets.token_hex(4)}.part"
+        return part.open("xb"), part
+
+    def put(self, part: Path, stem: str, extension: str) -> str:
+        _sync(part)
+        for name in names(stem, extension):
+            try:
+                _move(part, self.path / name)
+            except FileExistsError:
+                if not _same(part, self.path / name):
+                    continue
+            _sync(self.path)
+            return name
+        raise FileExistsError(f"too many files are called {stem}{extension}")
+
+    def describe(self, name: str, sidecar: bytes) -> None:
+        path = self.path / f"{name}.json"
+        if path.exists():
+            return
+        file, part = self.open_part(name)
+        try:
+            with file:
+                file.write(sidecar)
+            _sync(part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def where(self, name: str) -> tuple[str, Path | None]:
+        return (self.path / name).as_uri(), self.path / name
+
+    def holds(self, asset: Asset) -> bool:
+        return asset.path is not None and asset.path.parent == self.path
+
+    def _sweep(self) -> None:
+        """Remove what killed downloads left here: parts that nobody touched for a day."""
+        for part in self.path.glob("*.part"):
+            try:
+                if _PART.search(part.name) and part.stat().st_mtime < time.time() - _DAY:
+                    part.unlink()
+            except OSError:
+                continue
+
+
+def names(stem: str, extension: str) -> list[str]:
+    """The names that a file may get, in order: the plain one, then numbered from 2."""
+    return [f"{stem}{extension}", *(f"{stem}-{number}{extension}" for number in range(2, 1000))]
+
+
+def unusable(label: str, why: str) -> ConfigurationError:
+    """The error for an output place that cannot be written."""
+    return ConfigurationError(
+        f"output folder {label}: {why}; choose another with -o, output= or GENSTEP_OUTPUT", code="output_unusable"
+    )
+
+
+def _move(part: Path, target: Path) -> None:
+    """Give a file its name in one step, or FileExistsError: a link cannot replace what is there, as a rename would."""
+    try:
+        target.hardlink_to(part)
+    except FileExistsError:
+        raise
+    except OSError:
+        # no links on this file system: take the name with an empty file, then replace that
+        target.open("xb").close()
+        part.replace(target)
+
+
+def _same(part: Path, target: Path) -> bool:
+    if not target.is_file() or target.stat().st_size != part.stat().st_size:
+        return False
+    return digest(part) == digest(target)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Make a file survive a power cut, or the names in a folder, where the system can do that."""
+    if path.is_dir():
+        with suppress(OSError):
+            _flush(path, os.O_RDONLY)
+    else:
+        _flush(path, os.O_RDWR)
+
+
+def _flush(path: Path, flags: int) -> None:
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,195 @@
+"""The store: one result in, one whole, checked, marked and described file out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from genstep import dataurl, provenance, sniff
+from genstep.assets import remote
+from genstep.assets.content import checked_type, source_url
+from genstep.assets.download import Fetch, receive
+from genstep.assets.places import Folder, Place, digest
+from genstep.assets.sidecar import GENERATOR, read_sidecar, sidecar, sidecar_path
+from genstep.errors import AssetError, ConfigurationError
+from genstep.models import Asset
+
+if TYPE_CHECKING:
+    from genstep.provider import Output
+
+#: the largest result, in bytes: of a video, and of anything else
+MOST_VIDEO = 2 * 1024**3
+MOST = 512 * 1024**2
+
+
+class AssetStore:
+    """Results under one ``output``: a local folder or ``file://`` URL, any other URL through fsspec, or the default."""
+
+    def __init__(self, output: str | os.PathLike[str] | None = None) -> None:
+        if output is None:
+            from genstep.config import default_output
+
+            output = default_output()
+        self._place = _place(os.fspath(output))
+        self._checked = False
+
+    def __repr__(self) -> str:
+        return f"AssetStore({self._place.label!r})"
+
+    def check(self) -> None:
+        """Make sure, once, that the output can be written; :class:`ConfigurationError` says why not and what to do."""
+        if not self._checked:
+            self._place.check()
+            self._checked = True
+
+    async def save(self, output: Output, *, stem: str, kind: str, fetch: Fetch, about: Mapping[str, Any]) -> Asset:
+        """Fetch, check and keep one result, as ``<stem><extension>``, or :class:`AssetError`.
+
+        ``kind`` is what the content must be: "image" for a preview, whatever it previews. ``about`` (prompt, provider,
+        model, seed, request, created_at, fingerprint) goes into the sidecar ``<name>.json``. A file that is there
+        already is never replaced: the same content is the same asset, another one gets a number. An error of code
+        "download" may be mended by another try.
+        """
+        import asyncio
+
+        try:
+            file, part = self._place.open_part(stem)
+            try:
+                with file:
+                    announced = await self._fill(file, output, kind, fetch)
+                return await asyncio.to_thread(self._finish, part, output, stem, kind, about, announced)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as error:
+            raise self._not_saved(error) from error
+
+    async def adopt(self, asset: Asset, stem: str) -> Asset:
+        """The asset in this store: itself where it lies here, else a copy of it and its sidecar."""
+        import asyncio
+
+        return asset if self._place.holds(asset) else await asyncio.to_thread(self._copy, asset, stem)
+
+    def exists(self, asset: Asset) -> bool:
+        """Whether the file is still there, in its full size; :class:`AssetError` where nobody can tell."""
+        try:
+            size = remote.size(asset.uri) if asset.path is None else asset.path.stat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise AssetError(f"{asset.uri} cannot be looked at ({_why(error)})", code="asset_unreachable") from error
+        return size == asset.size
+
+    def remove(self, asset: Asset) -> None:
+        """Remove the file and its sidecar; no error where they are gone already."""
+        try:
+            if asset.path is None:
+                remote.remove(asset.uri)
+                remote.remove(f"{asset.uri}.json")
+            else:
+                asset.path.unlink(missing_ok=True)
+                sidecar_path(asset.path).unlink(missing_ok=True)
+        except OSError as error:
+            raise AssetError(f"{asset.uri} cannot be removed ({_why(error)})", code="asset_unreachable") from error
+
+    async def _fill(self, file: BinaryIO, output: Output, kind: str, fetch: Fetch) -> bool:
+        """Write the content to ``file``; False where its whole length is not known."""
+        import asyncio
+
+        most = MOST_VIDEO if kind == "video" else MOST
+        if output.text is not None:
+            file.write(output.text.encode(errors="replace"))
+        elif output.data is not None:
+            await asyncio.to_thread(file.write, output.data)
+        elif output.url is None:
+            raise AssetError("the service named a result without any content; resume the job", code="asset_empty")
+        elif output.url[:5].lower() == "data:":
+            try:
+                await asyncio.to_thread(lambda: file.write(dataurl.decode(output.url or "", most)))
+            except ValueError as error:
+                raise AssetError(f"the service sent a data URL that is broken: {error}", code="asset_broken") from None
+        else:
+            return await receive(output.url, fetch, file, most)
+        return False
+
+    def _finish(
+        self, part: Path, output: Output, stem: str, kind: str, about: Mapping[str, Any], announced: bool
+    ) -> Asset:
+        media_type = checked_type(part, output, kind, announced)
+        if media_type.startswith("image/"):
+            data = part.read_bytes()
+            marked = provenance.mark(data, media_type, tool=GENERATOR)
+            if marked is not data:
+                part.write_bytes(marked)
+        measures = sniff.measure(part, media_type)
+        size, sha256 = part.stat().st_size, digest(part)
+        name = self._place.put(part, stem, sniff.extension(media_type))
+        uri, path = self._place.where(name)
+        asset = Asset(
+            uri=uri,
+            path=path,
+            role=output.role,
+            media_type=media_type,
+            size=size,
+            sha256=sha256,
+            width=measures.width,
+            height=measures.height,
+            duration=measures.duration,
+            prompt=about.get("prompt") if output.prompt is None else output.prompt,
+            seed=about.get("seed") if output.seed is None else output.seed,
+            source_url=source_url(output),
+            metadata=output.metadata,
+        )
+        self._place.describe(name, sidecar(asset, kind, about))
+        return asset
+
+    def _copy(self, asset: Asset, stem: str) -> Asset:
+        try:
+            file, part = self._place.open_part(stem)
+            try:
+                with remote.plain_errors(), file, asset.open() as source:
+                    shutil.copyfileobj(source, file, 1 << 20)
+                if digest(part) != asset.sha256:
+                    raise AssetError(
+                        f"{asset.uri} was changed since it was saved; ask with fresh=True", code="asset_changed"
+                    )
+                name = self._place.put(part, stem, sniff.extension(asset.media_type))
+            finally:
+                part.unlink(missing_ok=True)
+            described = read_sidecar(asset)
+            if described is not None:
+                self._place.describe(name, described)
+        except OSError as error:
+            raise self._not_saved(error) from error
+        uri, path = self._place.where(name)
+        return replace(asset, uri=uri, path=path)
+
+    def _not_saved(self, error: OSError) -> AssetError:
+        return AssetError(
+            f"output folder {self._place.label}: the result could not be saved ({_why(error)}); "
+            "make room there or choose another with -o, output= or GENSTEP_OUTPUT, then resume the job",
+            code="asset_not_saved",
+        )
+
+
+def _place(output: str) -> Place:
+    scheme, url, _ = output.partition("://")
+    if not url:
+        return Folder(Path(output))
+    if scheme.lower() not in ("file", "local"):
+        return remote.Remote(output)
+    parts = urlsplit(output)
+    if parts.netloc not in ("", "localhost"):
+        raise ConfigurationError(
+            f"output folder {output}: a file URL has three slashes, as in file:///home/me/pictures"
+        )
+    return Folder(Path(url2pathname(parts.path)))
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)

@@ -1,0 +1,248 @@
+"""How a request is bought: opened in the ledger, its paid calls started, followed to their end, answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from genstep.client import orders, results
+from genstep.client.asking import Asking
+from genstep.errors import (
+    AssetError,
+    BudgetExceeded,
+    GenerationFailed,
+    GenstepError,
+    InvalidRequest,
+    NotFound,
+    SubmissionUncertain,
+    WaitTimeout,
+)
+from genstep.ledger.records import FINAL_STATES
+from genstep.models import Asset, Generation, GenerationRequest, Job
+
+if TYPE_CHECKING:
+    from genstep.client.life import Life
+    from genstep.ledger import CallRow, Ledger, Opened, RequestRow
+
+Prompt = str | GenerationRequest | Mapping[str, Any]
+OnProgress = Callable[[Job], object]
+
+#: no wait is endless: without a timeout of the caller's own, it ends after this many seconds, and the job is kept
+DEFAULT_TIMEOUT = 3600.0
+
+
+class Buying(Asking):
+    """The inside of ``submit``, ``wait`` and ``generate``."""
+
+    def _deadline(self, timeout: float | None) -> float:
+        if timeout is not None and not timeout >= 0:
+            raise InvalidRequest(f"timeout: seconds from 0 up, not {timeout!r}", field="timeout")
+        return self._session.clock.monotonic() + (DEFAULT_TIMEOUT if timeout is None else timeout)
+
+    async def _row(self, job_id: str) -> RequestRow:
+        found = await self._session.on_ledger(lambda ledger: ledger.find(job_id) if job_id else [])
+        exact = [row for row in found if row.id == job_id]
+        if len(exact or found) != 1:
+            why = "is the beginning of several ids" if found else "is not in this ledger"
+            raise NotFound(f"job {job_id!r} {why}; see: genstep jobs", job_id=job_id)
+        return (exact or found)[0]
+
+    async def _order(self, request: GenerationRequest, key: str) -> orders.Order:
+        """Check a request; nothing is sent that costs money."""
+        session = self._session
+        ready = await self._prepared(request)
+        base_url = session.life.transport.base_url
+        return orders.order(ready, session.account, session.provider, base_url, key=key, now=session.clock.time())
+
+    async def _open(
+        self, wanted: list[orders.Order], *, fresh: bool, max_credits: float | None, deadline: float
+    ) -> list[Opened]:
+        """Write the rows of some orders, and start the paid calls for what the ledger cannot answer."""
+        session = self._session
+        await asyncio.to_thread(session.store.check)
+        made = {one.row.fingerprint: one for one in wanted}
+        if max_credits is not None or session.account.daily_credits is not None:
+            wanted = [await self._priced(one) for one in wanted]
+            made = {one.row.fingerprint: one for one in wanted}
+        limit = await self._limits(wanted)
+        plan = orders.planner(session.provider, made, limit, session.ledger.owner, session.clock.time())
+        if max_credits is not None:
+            plan = self._bounded(plan, max_credits)
+        rows = [one.row for one in wanted]
+        opened: list[Opened] = await session.on_ledger(lambda ledger: ledger.open(rows, plan, fresh=fresh))
+        await self._start([(one, made[one.row.fingerprint].request) for one in opened if one.missing], deadline)
+        return opened
+
+    async def _prepared(self, request: GenerationRequest) -> GenerationRequest:
+        try:
+            return await asyncio.to_thread(orders.prepare, request, self._session.provider)
+        except InvalidRequest as error:
+            if error.field == "model" and request.model is None and self._session.provider.capabilities.models:
+                with suppress(GenstepError):
+                    names = ", ".join(model.id for model in await self.models(request.kind))
+                    error.args = (f"{error.message}; it has: {names}",) if names else error.args
+            raise
+
+    async def _priced(self, one: orders.Order) -> orders.Order:
+        """The order with its price asked for, where a ceiling needs it and the service knows it."""
+        if self.provider.price(one.request) is not None:
+            return one
+        asked = (await self._ask_price(one.request.with_fields(n=1))).amount
+        return replace(one, each=asked)
+
+    async def _limits(self, wanted: list[orders.Order]) -> Callable[[GenerationRequest], int]:
+        """How many items a call may carry: what the provider declares, or less where the plan said so before."""
+        session = self._session
+        kinds = {one.request.kind for one in wanted}
+        learned = await session.on_ledger(
+            lambda ledger: {kind: ledger.fact(session.account.name, f"batch:{kind}") for kind in kinds}
+        )
+        return lambda request: min(session.provider.batch(request), learned.get(request.kind) or 1_000_000)
+
+    def _bounded(self, plan: Any, max_credits: float) -> Any:
+        """The plan, refused where it would cost more than ``max_credits``, or nobody can say."""
+        slug, unit = self._session.provider.slug, self._session.provider.unit
+
+        def bounded(opened: Any) -> Any:
+            calls = plan(opened)
+            prices = [call.estimated for call, _ in calls]
+            if any(price is None for price in prices):
+                raise BudgetExceeded(
+                    f"max_credits: {slug} does not say its price before paying, so a ceiling cannot be kept; "
+                    "set the account's option price, or leave max_credits out",
+                    charged=False,
+                )
+            if sum(prices) > max_credits + 1e-9:
+                raise BudgetExceeded(
+                    f"max_credits is {max_credits:g}, and this would cost {sum(prices):g} {unit}; nothing was sent",
+                    required=sum(prices),
+                    available=max_credits,
+                    charged=False,
+                )
+            return calls
+
+        return bounded
+
+    async def _start(self, bought: list[tuple[Opened, GenerationRequest]], deadline: float) -> None:
+        """Send the calls that were opened for some requests; a call may make items of several."""
+        life = self._session.life
+        items = {one.row.id: request.items() for one, request in bought}
+
+        def read(ledger: Ledger) -> list[tuple[CallRow, list[GenerationRequest]]]:
+            calls = {call.id: call for one, _ in bought for call in ledger.calls(one.row.id)}
+            ours = [call for call in calls.values() if call.state == "intent" and call.owner == ledger.owner]
+            return [(call, [items[m.request][m.number] for m in ledger.items(call=call.id)]) for call in ours]
+
+        for call, parts in await self._session.on_ledger(read):
+            if not life.is_sending(call.id):
+                life.send(call, parts, deadline=deadline)
+
+    async def _accepted(self, row: RequestRow, deadline: float) -> None:
+        life = self._session.life_of(row)
+        wait = life.started if life.provider.capabilities.blocking else life.sent
+        for call in await self._session.on_ledger(lambda ledger: ledger.calls(row.id)):
+            await self._until(asyncio.ensure_future(wait(call.id)), deadline)
+
+    async def _finish(self, opened: Opened, deadline: float, on_progress: OnProgress | None) -> Generation:
+        """Follow all calls of a request to their end, and hand out what came of it."""
+        row = opened.row
+        life = self._session.life_of(row)
+        cached = not opened.created and not opened.missing
+        if cached and (answer := await self._answer(row)) is not None:
+            return answer
+        told: tuple[Any, ...] = ()
+        while True:
+            calls = await self._session.on_ledger(lambda ledger: ledger.calls(row.id))
+            open_calls = [call for call in calls if call.state not in FINAL_STATES]
+            job = await self._session.on_ledger(lambda ledger: results.job(ledger, row))
+            if on_progress is not None and (seen := (job.status, job.progress, job.done)) != told:
+                told = seen
+                on_progress(job)
+            if not open_calls:
+                return await self._generation(row, from_cache=False)
+            followed = {life.follow(call.id) for call in open_calls}
+            done = await self._until_any(followed, deadline, life)
+            for task in done:
+                if task.exception() is not None:
+                    raise self._at_job(task.exception(), row)
+            if not done and self._session.clock.monotonic() >= deadline:
+                raise WaitTimeout(
+                    f"job {row.id} is still running; it is kept: wait for it again, or run: genstep resume {row.id}",
+                    provider=row.provider,
+                    job_id=row.id,
+                )
+
+    async def _answer(self, row: RequestRow) -> Generation | None:
+        """A complete request, from the ledger; its files are copied where another folder is asked for."""
+        session = self._session
+        found = await session.on_ledger(lambda ledger: results.generation(ledger, row, from_cache=True))
+        if found.status == "uncertain":
+            return await self._generation(row, from_cache=True)
+        if found.status != "completed" or found.failures:
+            return None
+        if not all([await asyncio.to_thread(session.store.exists, asset) for asset in found.assets]):
+            if session.life_of(row).provider.capabilities.blocking:
+                raise AssetError(
+                    f"job {row.id} was paid for and saved, but its files are gone, and {row.provider} cannot give them "
+                    "again; to buy it anew, ask with fresh=True (--fresh)",
+                    code="gone",
+                    job_id=row.id,
+                )
+            now = session.clock.time()
+            await session.on_ledger(lambda ledger: ledger.unsave(row.id, now))
+            return None
+        adopted = [await session.store.adopt(asset, _stem(asset)) for asset in found.assets]
+        return replace(found, assets=tuple(adopted))
+
+    async def _generation(self, row: RequestRow, *, from_cache: bool) -> Generation:
+        """The generation, or the error of its first item where nothing was made."""
+        found = await self._session.on_ledger(lambda ledger: results.generation(ledger, row, from_cache=from_cache))
+        if found.status == "completed":
+            return found
+        for kind in (SubmissionUncertain, GenstepError):
+            for problem in found.failures:
+                if isinstance(problem, kind):
+                    raise problem
+        raise GenerationFailed(f"job {row.id} is {found.status}", job_id=row.id, provider=row.provider)
+
+    def _at_job(self, error: BaseException | None, row: RequestRow) -> BaseException:
+        assert error is not None
+        if isinstance(error, GenstepError):
+            error.job_id = row.id
+        return error
+
+    async def _until(self, waited: asyncio.Future[Any], deadline: float) -> None:
+        if not await self._until_any({waited}, deadline, None):
+            waited.cancel()
+
+    async def _until_any(self, tasks: set[Any], deadline: float, life: Life | None) -> set[Any]:
+        """Those of some tasks that are done before the deadline; progress wakes too. None of them is cancelled."""
+        clock = self._session.clock
+        rest = asyncio.ensure_future(clock.sleep(deadline - clock.monotonic()))
+        extra = {rest}
+        if life is not None:
+            extra.add(asyncio.ensure_future(life.changed()))
+        try:
+            done, _ = await asyncio.wait({*tasks, *extra}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in extra:
+                one.cancel()
+        return done - extra
+
+    async def _settle(self, row: RequestRow, claim: str | None, charged: bool | None) -> None:
+        if claim is not None and charged is not None:
+            raise InvalidRequest("claim and charged exclude each other", field="claim")
+        life = self._session.life_of(row)
+        calls = await self._session.on_ledger(lambda ledger: ledger.calls(row.id))
+        uncertain = [call for call in calls if call.state == "uncertain"]
+        if not uncertain:
+            raise InvalidRequest(f"job {row.id} is not uncertain, so there is nothing to settle", job_id=row.id)
+        await life.settle(uncertain[0], claim, charged)
+
+
+def _stem(asset: Asset) -> str:
+    """The file name of a saved asset, without its ending."""
+    return asset.uri.rsplit("/", 1)[-1].rsplit(".", 1)[0]

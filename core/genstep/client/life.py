@@ -1,0 +1,319 @@
+"""The life of a paid call after it was sent: followed until it ends, recovered after a crash, its results stored."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Generator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from genstep.accounts import LOOPBACK
+from genstep.client import results
+from genstep.client.sending import Paid, Sending
+from genstep.errors import (
+    AssetError,
+    ConfigurationError,
+    GenerationFailed,
+    GenstepError,
+    InvalidRequest,
+    NotFound,
+    ProviderUnavailable,
+    RateLimited,
+)
+from genstep.ledger import CallRow, LostClaim, Settled
+from genstep.ledger.owner import alive
+from genstep.ledger.records import FINAL_STATES
+from genstep.provider import Completed, Failed, Reply, Running, State, Submitted
+from genstep.watcher import Schedule
+
+if TYPE_CHECKING:
+    from genstep.models import GenerationRequest
+
+T = TypeVar("T")
+log = logging.getLogger("genstep")
+
+#: how often a job may be unknown to its service before we believe it
+UNKNOWN_TIMES = 3
+
+
+class Life(Sending):
+    """All that one account's paid calls go through, from ``intent`` to ``saved``."""
+
+    def __init__(self, *rooms: Any) -> None:
+        super().__init__(*rooms)
+        self._followed: dict[str, asyncio.Task[CallRow]] = {}
+        self._nudged: dict[str, asyncio.Event] = {}
+
+    # -- following ----------------------------------------------------------------------------------------------
+
+    def follow(self, call: str) -> asyncio.Task[CallRow]:
+        """The one task of this client that brings a call to its end; shared by all who wait."""
+        task = self._followed.get(call)
+        if task is None:
+            task = asyncio.create_task(self._follow(call), name=f"genstep follows {call}")
+            self._followed[call] = task
+            task.add_done_callback(lambda _: self._followed.pop(call, None))
+        return task
+
+    async def _follow(self, call: str) -> CallRow:
+        schedule: Schedule | None = None
+        unknown = 0
+        while True:
+            row: CallRow = await self.db(self.ledger.call, call)
+            if row.state in FINAL_STATES:
+                return row
+            if (task := self.paid.get(call)) is not None:
+                await asyncio.wait({task})
+            elif row.state in ("intent", "sending"):
+                await self._recover(row)
+            elif row.state == "completed":
+                await asyncio.shield(asyncio.create_task(self._save(row)))
+            else:
+                schedule = schedule or await self._schedule(row)
+                if await self._rest(row, schedule):
+                    unknown = 0 if await self._poll(row, unknown) else unknown + 1
+
+    async def _schedule(self, row: CallRow) -> Schedule:
+        request = (await self._requests(row))[0]
+        host = self.transport.base_url.split("//", 1)[-1].split("/", 1)[0]
+        return Schedule(
+            self.provider.timing_for(request),
+            row.sent_at or row.created_at,
+            interval=self.account.options.get("poll_interval"),
+            local=host.rpartition(":")[0].strip("[]") in LOOPBACK or host in LOOPBACK,
+        )
+
+    async def _rest(self, row: CallRow, schedule: Schedule) -> bool:
+        """Sleep until the next poll; False where a webhook came meanwhile and settled the job."""
+        if await self._settled_by_webhook(row):
+            return False
+        nudge = self._nudged.setdefault(row.id, asyncio.Event())
+        nudge.clear()
+        sleep = asyncio.ensure_future(self.clock.sleep(schedule.next(self.clock.time())))
+        woken = asyncio.ensure_future(nudge.wait())
+        try:
+            await asyncio.wait({sleep, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleep.cancel()
+            woken.cancel()
+        return not await self._settled_by_webhook(row)
+
+    def nudge(self, call: str) -> None:
+        """Somebody says that the job has moved: look now."""
+        if (event := self._nudged.get(call)) is not None:
+            event.set()
+
+    async def _settled_by_webhook(self, row: CallRow) -> bool:
+        import json
+
+        found = await self.db(self.ledger.delivery, row.provider, row.job_id or "")
+        if found is None or not found[1]:
+            return False
+        event = self.provider.event(json.loads(found[0]))
+        if event is None or isinstance(event[1], Running):
+            return False
+        return await self._take(row, event[1])
+
+    async def _poll(self, row: CallRow, unknown: int) -> bool:
+        """Ask once; a failed poll is not a failed job. False where the service does not know the job (yet)."""
+        try:
+            state = await self.transport.run(self.provider.poll(row.job_id or ""))
+        except NotFound as error:
+            if unknown + 1 >= UNKNOWN_TIMES:
+                raise error
+            return False
+        except (ProviderUnavailable, RateLimited) as error:
+            log.info("%s: a status request failed (%s); asking again", self.provider.slug, error)
+            return True
+        await self._take(row, state)
+        return True
+
+    async def _take(self, row: CallRow, state: State) -> bool:
+        now = self.clock.time()
+        try:
+            if isinstance(state, Running):
+                await self.db(self.ledger.progress, row.id, now, state.progress)
+                self.tell()
+                return False
+            if isinstance(state, Completed):
+                self.made[row.id] = state
+                settled = Settled(state.credits, state.balance, None, None, state.request_id)
+                await self.db(self.ledger.completed, row.id, None, now, settled)
+            elif isinstance(state, Failed):
+                error = GenerationFailed(
+                    f"{self.provider.slug} could not make it: {state.message}",
+                    refunded=state.refunded,
+                    code=state.code,
+                    provider=self.provider.slug,
+                    charged=False if state.refunded else None,
+                )
+                await self.db(self.ledger.failed, row.id, None, now, error, refunded=state.refunded)
+                self.spool.drop(row.id)
+        except LostClaim:
+            return True
+        return True
+
+    # -- recovering and saving ------------------------------------------------------------------------------------
+
+    async def _recover(self, row: CallRow) -> None:
+        """A call that was being sent, by somebody who lives (wait for them) or died (settle it)."""
+        ours = row.owner == self.ledger.owner
+        if (alive(row.owner) and not ours) or (ours and self.clock.time() - row.updated_at < 1.0):
+            await self.clock.sleep(0.05 if ours else 0.5)
+            return
+        epoch = await self.db(self.ledger.claim, row.id, self.clock.time())
+        if epoch is None:
+            return
+        row = await self.db(self.ledger.call, row.id)
+        if row.state == "intent":
+            if await self._can_be_rebuilt(row):
+                self.send(row, await self._requests(row))
+            else:
+                error = ConfigurationError("it was never sent, and its input image is not kept: run the request again")
+                await self.db(self.ledger.failed, row.id, epoch, self.clock.time(), error, refunded=True)
+        elif row.state == "sending":
+            paid = Paid(self, row, sent=True)
+            reply = self.spool.read(row.id)
+            if reply is None:
+                lost = ProviderUnavailable("the process that sent it ended before the answer came")
+                await self.surprised(row, lost, paid)
+                return
+            paid.taken = reply.ok
+            try:
+                await self.submitted(row, self._replay(await self._requests(row), reply))
+            except GenstepError as error:
+                await self.refused(row, error, paid)
+            except Exception as error:
+                await self.surprised(row, error, paid)
+
+    def _replay(self, items: list[GenerationRequest], reply: Reply) -> Submitted:
+        """Parse a kept reply as if it had just come."""
+        verb = self.verb(items)
+        if not isinstance(verb, Generator):
+            raise ProviderUnavailable("a reply of this provider cannot be read again")
+        call = next(verb)
+        error = self.provider.error(call, reply)
+        try:
+            if error is not None:
+                verb.throw(error)
+            else:
+                verb.send(reply)
+        except StopIteration as done:
+            result: Submitted = done.value
+            return result
+        raise ProviderUnavailable("the kept reply does not end the submit flow")
+
+    async def _requests(self, row: CallRow) -> list[GenerationRequest]:
+        """The items of a call as requests of one each, from what the ledger keeps."""
+        members = await self.db(self.ledger.items, call=row.id)
+        whole: dict[str, list[GenerationRequest]] = {}
+        for member in members:
+            if member.request not in whole:
+                kept = await self.db(self.ledger.request, member.request)
+                whole[member.request] = results.request_of(kept).items()
+        return [whole[member.request][member.number] for member in members]
+
+    async def _can_be_rebuilt(self, row: CallRow) -> bool:
+        members = await self.db(self.ledger.items, call=row.id)
+        rows = [await self.db(self.ledger.request, member.request) for member in members]
+        return all(kept.resumable for kept in rows)
+
+    async def _save(self, row: CallRow) -> None:
+        """Fetch and store everything that a completed call made, once."""
+        epoch = await self.db(self.ledger.claim, row.id, self.clock.time())
+        if epoch is None:
+            await self.clock.sleep(0.5)
+            return
+        made = self.made.get(row.id) or await self._made_again(row)
+        try:
+            await results.save(self, self.ledger, self.db, row, epoch, made, self.clock)
+        except LostClaim:
+            return
+        except AssetError as error:
+            if error.code != "expired" or row.job_id is None or self.provider.capabilities.blocking:
+                raise
+            await results.save(self, self.ledger, self.db, row, epoch, await self._made_again(row), self.clock)
+        self.made.pop(row.id, None)
+        self.spool.drop(row.id)
+
+    async def _made_again(self, row: CallRow) -> Completed:
+        """What a completed call made, asked again or read from the kept reply."""
+        reply = self.spool.read(row.id)
+        if self.provider.capabilities.blocking or row.job_id is None:
+            if reply is None:
+                raise AssetError("the service's reply is no longer kept, so its results cannot be fetched", code="gone")
+            result: Submitted | State = self._replay(await self._requests(row), reply)
+        else:
+            result = await self.transport.run(self.provider.poll(row.job_id))
+        if not isinstance(result, Completed):
+            raise AssetError(
+                "the service no longer says what it made; try again later, or buy it anew with fresh=True (--fresh)",
+                code="gone",
+            )
+        self.made[row.id] = result
+        return result
+
+    # -- by hand --------------------------------------------------------------------------------------------------
+
+    async def ask(self, row: CallRow) -> None:
+        """Ask the service once about a job, and write down what it says."""
+        await self._take(row, await self.transport.run(self.provider.poll(row.job_id or "")))
+
+    async def cancel(self, row: CallRow) -> str:
+        """Cancel a call where that can be done; else a sentence that says what happens instead."""
+        if row.state == "intent":
+            with suppress(LostClaim):
+                await self.db(self.ledger.cancelled, row.id, self.clock.time(), refunded=True)
+                self.tell()
+                return ""
+            row = await self.db(self.ledger.call, row.id)
+        if row.state in FINAL_STATES or row.state == "completed":
+            return ""
+        if not self.provider.capabilities.cancel:
+            return (
+                f"{self.provider.slug} has no cancel: the job goes on there and is paid; it is kept here, "
+                "and its result can be fetched with: genstep resume"
+            )
+        if row.job_id is None:
+            return "its paid request is being sent just now; cancel it again in a moment"
+        if not await self.transport.run(self.provider.cancel(row.job_id)):
+            return f"{self.provider.slug} could not cancel it any more; its result can be fetched with: genstep resume"
+        with suppress(LostClaim):
+            await self.db(self.ledger.cancelled, row.id, self.clock.time())
+        self.tell()
+        self.nudge(row.id)
+        return ""
+
+    async def settle(self, row: CallRow, claim: str | None, charged: bool | None) -> None:
+        """Settle an uncertain call by hand: it became the service's job ``claim``, or it was or was not charged."""
+        epoch = await self.db(self.ledger.claim, row.id, self.clock.time())
+        if epoch is None:
+            raise InvalidRequest(f"another process has the paid call {row.id} in hand; try again when it is done")
+        now = self.clock.time()
+        if claim is None:
+            said = "was charged" if charged else "was not charged"
+            error = GenerationFailed(
+                f"settled by hand: it {said}", code="settled", refunded=not charged, charged=charged
+            )
+            await self.db(self.ledger.failed, row.id, epoch, now, error, refunded=not charged)
+            self.spool.drop(row.id)
+            return
+        if self.provider.capabilities.blocking:
+            raise InvalidRequest(
+                f"{self.provider.slug} has no jobs to claim; say --charged or --not-charged instead", field="claim"
+            )
+        if (taken := await self.db(self.ledger.call_of_job, row.provider, claim)) is not None:
+            raise InvalidRequest(
+                f"the service's job {claim} belongs to the paid call {taken.id} already", field="claim"
+            )
+        await self.transport.run(self.provider.poll(claim))
+        await self.db(self.ledger.accepted, row.id, epoch, now, Settled(job_id=claim))
+
+    async def drain(self) -> None:
+        """Wait for the paid calls under way; nothing may cut them off."""
+        while self.paid:
+            await asyncio.wait(set(self.paid.values()))
+        for task in list(self._followed.values()):
+            task.cancel()
+        await asyncio.gather(*self._followed.values(), return_exceptions=True)

@@ -1,0 +1,6 @@
+"""The durable record of requests, paid calls, results and spend."""
+
+from genstep.ledger.records import CallRow, ItemRow, Opened, RequestRow, Settled, request_status
+from genstep.ledger.store import Ledger, LostClaim
+
+__all__ = ["CallRow", "ItemRow", "Ledger", "LostClaim", "Opened", "RequestRow", "Settled", "request_status"]

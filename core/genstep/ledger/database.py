@@ -1,0 +1,77 @@
+"""The ledger's file: opened, brought to the newest version, changed in short transactions."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from genstep.errors import ConfigurationError
+from genstep.ledger import owner as owners
+from genstep.ledger.schema import MIGRATIONS, VERSION
+
+
+class Database:
+    """One SQLite file. No transaction spans any other I/O; a lock lets threads share the connection."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.owner = owners.new()
+        self._lock = threading.RLock()
+        self._db = self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            new = not self.path.exists()
+            db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            if new:
+                self.path.chmod(0o600)
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA secure_delete = ON")
+            db.execute("BEGIN IMMEDIATE")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > VERSION:
+                raise ConfigurationError(
+                    f"the ledger {self.path} was written by a newer genstep (version {version}, and this one "
+                    f"knows {VERSION}); upgrade genstep, or name another ledger"
+                )
+            for number in range(version, VERSION):
+                for statement in MIGRATIONS[number]:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number + 1}")
+            db.execute("COMMIT")
+        except (sqlite3.Error, OSError) as error:
+            raise ConfigurationError(
+                f"the ledger {self.path} cannot be used ({error}); nothing was sent; "
+                "repair it, or name another with ledger= or GENSTEP_LEDGER"
+            ) from None
+        return db
+
+    def close(self) -> None:
+        owners.retire(self.owner)
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                self._db.execute("BEGIN IMMEDIATE")
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.Error):
+                    raise ConfigurationError(f"the ledger {self.path} cannot be written ({error})") from None
+                raise
+
+    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()

@@ -1,0 +1,64 @@
+"""Who owns a row: one client of one process, named so that its death can be told from its pid being used again."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+
+_living: set[str] = set()
+
+
+def new() -> str:
+    """A name for a client of this process: pid, start time, boot, and a part of its own."""
+    pid = os.getpid()
+    name = f"{pid}:{_started(pid)}:{_boot()}:{secrets.token_hex(4)}"
+    _living.add(name)
+    return name
+
+
+def retire(owner: str) -> None:
+    """The client is closed: what it owned may be taken over."""
+    _living.discard(owner)
+
+
+def alive(owner: str) -> bool:
+    """Whether the client that wrote ``owner`` still runs on this machine."""
+    parts = owner.split(":")
+    if len(parts) != 4 or not parts[0].isdigit():
+        return False
+    pid, started, boot = int(parts[0]), parts[1], parts[2]
+    if pid == os.getpid() and started == _started(pid):
+        return owner in _living
+    if boot != _boot():
+        return False
+    if started:
+        return _started(pid) == started
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _started(pid: int) -> str:
+    """The kernel's start time of a process ('' where the system has no /proc); a zombie counts as dead."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "gone" if Path("/proc/self/stat").exists() else ""
+    return "gone" if fields[0] in "ZX" else fields[19]
+
+
+@cache
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+os.register_at_fork(after_in_child=_living.clear)

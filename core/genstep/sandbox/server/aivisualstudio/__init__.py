@@ -1,0 +1,1 @@
+"""AI Visual Studio (document 003)."""

@@ -1,0 +1,1 @@
+"""Seeing and steering the sandbox server: from Python, over HTTP, and on a page."""

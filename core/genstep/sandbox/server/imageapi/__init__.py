@@ -1,0 +1,1 @@
+"""ImageAPI (document 004)."""

@@ -1,0 +1,1 @@
+"""ImagineLab (document 002)."""

@@ -1,0 +1,41 @@
+"""The table of money: which answer to a paid call means what."""
+
+import pytest
+
+from genstep import errors
+from genstep.outcome import Verdict, judge
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "verdict"),
+    [
+        (200, None, Verdict.ACCEPTED),
+        (201, None, Verdict.ACCEPTED),
+        (None, errors.NotSent("refused"), Verdict.AGAIN),
+        (None, errors.ProviderUnavailable("reset after sending"), Verdict.UNCERTAIN),
+        (200, errors.UnreadableReply("not JSON"), Verdict.UNCERTAIN),
+        (200, errors.GenerationFailed("success: false"), Verdict.REFUSED),
+        (429, errors.RateLimited("slow down"), Verdict.AGAIN),
+        (429, errors.RateLimited("the month is used up", quota=True), Verdict.REFUSED),
+        (401, errors.AuthenticationError("no"), Verdict.REFUSED),
+        (402, errors.InsufficientCredits("no"), Verdict.REFUSED),
+        (403, errors.PermissionDenied("no"), Verdict.REFUSED),
+        (404, errors.NotFound("no"), Verdict.REFUSED),
+        (400, errors.UnreadableReply("an HTML page"), Verdict.REFUSED),
+        (301, errors.ProviderUnavailable("moved"), Verdict.REFUSED),
+        (303, errors.ProviderUnavailable("see other"), Verdict.UNCERTAIN),
+        (408, errors.InvalidRequest("time-out"), Verdict.UNCERTAIN),
+        (500, errors.ProviderUnavailable("oops"), Verdict.UNCERTAIN),
+        (502, errors.UnreadableReply("an HTML page"), Verdict.UNCERTAIN),
+        (503, errors.ProviderUnavailable("busy"), Verdict.UNCERTAIN),
+        (504, errors.ProviderUnavailable("gateway time-out"), Verdict.UNCERTAIN),
+        (500, errors.GenerationFailed("refunded by the document", charged=False), Verdict.REFUSED),
+    ],
+)
+def test_each_answer_has_one_meaning(status, error, verdict):
+    assert judge(status, error) is verdict
+
+
+def test_no_server_error_is_ever_sent_again_by_itself():
+    for status in range(500, 600):
+        assert judge(status, errors.ProviderUnavailable("?")) is Verdict.UNCERTAIN
