@@ -95,8 +95,8 @@ class Field:
                 return self.allowed()
             if self.multiple_of and value % self.multiple_of:
                 return self.allowed()
-        if self.max_length is not None and not (
-            isinstance(value, str) and (self.min_length or 0) <= len(value) <= self.max_length
+        if (self.max_length is not None or self.min_length is not None) and not (
+            isinstance(value, str) and (self.min_length or 0) <= len(value) <= (self.max_length or len(value))
         ):
             return self.allowed()
         return None

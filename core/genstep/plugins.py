@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol
 
 import pluggy
@@ -13,6 +15,7 @@ from genstep.errors import ConfigurationError
 if TYPE_CHECKING:
     from genstep.provider import Provider
 
+log = logging.getLogger("genstep")
 hookspec = pluggy.HookspecMarker("genstep")
 hookimpl = pluggy.HookimplMarker("genstep")
 
@@ -61,7 +64,13 @@ def registry() -> _Registry:
     hooks.add_hookspecs(Hooks)
     registry = _Registry()
     hooks.register(providers, "builtin")
-    hooks.load_setuptools_entrypoints("genstep")
+    for point in entry_points(group="genstep"):
+        if point.name == "builtin":
+            continue
+        try:
+            hooks.register(point.load(), point.name)
+        except Exception as error:  # noqa: BLE001  (a broken plug-in must not break every command)
+            log.warning("the plug-in %s (%s) cannot be loaded: %s: %s", point.name, point.value, type(error).__name__, error)
     # pluggy calls the last registered first; ours come first here, so that a slug of ours stays ours
     plugins = sorted(hooks.get_plugins(), key=lambda plugin: plugin is not providers)
     for plugin in plugins:

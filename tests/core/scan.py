@@ -6,6 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -36,7 +37,9 @@ def scan(paths: Iterable[Path], secrets: Iterable[str]) -> list[Hit]:
         content = path.read_bytes()
         for inside, data in (("", content), ("name: ", str(path).encode()), *_unzipped(content)):
             hits += [
-                Hit(path, inside + form, number, data.index(needle)) for number, form, needle in needles if needle in data
+                Hit(path, inside + form, number, data.index(needle))
+                for number, form, needle in needles
+                if needle in data
             ]
     return hits
 
@@ -95,8 +98,6 @@ def _unzipped(content: bytes) -> Iterator[tuple[str, bytes]]:
     """What stands in gzip members, wherever they begin in the file."""
     at = content.find(b"\x1f\x8b\x08")
     while at >= 0:
-        try:
+        with suppress(zlib.error):
             yield "gzip: ", zlib.decompressobj(wbits=31).decompress(content[at:], 64 << 20)
-        except zlib.error:
-            pass
         at = content.find(b"\x1f\x8b\x08", at + 1)

@@ -529,3 +529,16 @@ def test_what_a_call_cost_is_read_from_the_balance_where_no_other_call_had_a_par
     costs = run_virtual(work())
     assert costs[:2] == [None, 4]
     assert None in costs[2:4]
+
+
+def test_items_that_a_success_refused_for_rate_are_sent_again_alone(tmp_path):
+    world = World(tmp_path, "batchtoy")
+
+    async def work():
+        async with world.client() as client:
+            return await client.generate("a fox", n=3)
+
+    made = run_virtual(work())
+    assert len(made.assets) == 3
+    assert not made.failures
+    assert [json.loads(body)["items"] for body in world.service.bodies] == [3, 1]

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from tests.core import media
 
 from genstep.provenance import SOURCE_TYPE, mark
-from tests.core import media
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 IPTC = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}"
@@ -145,7 +145,9 @@ def test_xmp_that_is_there_is_kept_and_added_to(media_type, data):
 
 
 def test_another_tool_that_is_named_already_stays_the_tool():
-    packet = OTHER_XMP.replace("dc:format", 'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="Other 9" dc:format')
+    packet = OTHER_XMP.replace(
+        "dc:format", 'xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmp:CreatorTool="Other 9" dc:format'
+    )
     said = statements(mark(media.picture("WEBP", xmp=packet.encode()), "image/webp"))
     assert said[f"{XMP}CreatorTool"] == "Other 9"
     assert said[f"{IPTC}DigitalSourceType"] == SOURCE_TYPE
@@ -154,8 +156,8 @@ def test_another_tool_that_is_named_already_stays_the_tool():
 def test_a_statement_that_the_service_made_itself_is_untouched():
     packet = OTHER_XMP.replace(
         "dc:format",
-        'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" Iptc4xmpExt:DigitalSourceType="compositeSynthetic" '
-        "dc:format",
+        'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+        'Iptc4xmpExt:DigitalSourceType="compositeSynthetic" dc:format',
     )
     data = media.picture("WEBP", xmp=packet.encode())
     assert mark(data, "image/webp") is data
@@ -197,7 +199,10 @@ def test_a_cut_header_is_left_alone(media_type, data):
 
 
 @given(
-    st.sampled_from(list(FORMS.values()) + list(WITH_XMP.values())), st.integers(0, 1000), st.binary(max_size=30), st.booleans()
+    st.sampled_from(list(FORMS.values()) + list(WITH_XMP.values())),
+    st.integers(0, 1000),
+    st.binary(max_size=30),
+    st.booleans(),
 )
 def test_garbage_never_crashes_and_never_loses_its_bytes(form, at, noise, cut):
     media_type, data = form

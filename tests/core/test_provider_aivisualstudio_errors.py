@@ -141,3 +141,10 @@ def test_rate_limited_waits_for_the_reset_by_the_services_clock(service: Any, he
 
 def test_a_record_with_an_error_is_no_error_of_the_call(service: Any) -> None:
     assert service.error(Get("/generations/gen_1"), reply({"status": "failed", "error": {"code": "x"}})) is None
+
+
+@pytest.mark.parametrize(("path", "advice"), [("/generations/gen_1", "history"), ("/webhooks/wh_1", "webhooks list")])
+def test_what_is_not_found_says_where_to_look(service: Any, path: str, advice: str) -> None:
+    assert str(error_of(service, 404, coded("not_found"), Get(path))).endswith(
+        f"see what there is with: genstep {advice}"
+    )

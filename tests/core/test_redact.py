@@ -13,19 +13,21 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from tests.core.scan import forms, scan
 
 from genstep import redact
 from genstep.redact import HIDDEN, Redactor
-from tests.core.scan import forms, scan
 
-SECRET = "fake+key/with=odd \"signs\" & ümlaut?7"
+SECRET = 'fake+key/with=odd "signs" & ümlaut?7'
 PLAIN = "cvk_fake_canary_0123456789"
 
 ENCODINGS = {
     "raw": str,
     "url": lambda s: quote(s, safe=""),
     "url with slashes": quote,
-    "url, lower case": lambda s: quote(s, safe="").replace("%2B", "%2b").replace("%2F", "%2f").replace("%C3%BC", "%c3%bc"),
+    "url, lower case": lambda s: (
+        quote(s, safe="").replace("%2B", "%2b").replace("%2F", "%2f").replace("%C3%BC", "%c3%bc")
+    ),
     "form": quote_plus,
     "json": lambda s: json.dumps(s)[1:-1],
     "json, letters kept": lambda s: json.dumps(s, ensure_ascii=False)[1:-1],
@@ -85,7 +87,13 @@ def test_what_looks_like_a_key_is_hidden_though_nobody_registered_it(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["a bearer token is needed", "Bearer authentication failed.", "keys start with cvk_ or avs_live_", "sk_123", "Bearer"],
+    [
+        "a bearer token is needed",
+        "Bearer authentication failed.",
+        "keys start with cvk_ or avs_live_",
+        "sk_123",
+        "Bearer",
+    ],
 )
 def test_talk_about_keys_stays_readable(text):
     assert Redactor().clean(text) == text
@@ -109,7 +117,7 @@ def test_nobody_sees_the_secrets_of_a_redactor():
     assert PLAIN not in repr(Redactor([PLAIN]))
 
 
-@given(st.text(min_size=1, max_size=20), st.text("nop /?#=%&\"\\", max_size=60), st.text("nop /?#=%&\"\\", max_size=60))
+@given(st.text(min_size=1, max_size=20), st.text('nop /?#=%&"\\', max_size=60), st.text('nop /?#=%&"\\', max_size=60))
 def test_no_text_around_a_secret_brings_it_through(secret, before, after):
     assume(not set(secret) & set(HIDDEN))
     assert secret not in Redactor([secret]).clean(before + secret + after)
@@ -149,12 +157,17 @@ def lines():
 
 @pytest.mark.parametrize(
     "name",
-    [parent + child for parent in redact.LOGGERS for child in ("", ".connection", ".http11", ".http2", ".proxy", ".socks")],
+    [
+        parent + child
+        for parent in redact.LOGGERS
+        for child in ("", ".connection", ".http11", ".http2", ".proxy", ".socks")
+    ],
 )
 def test_every_logger_of_the_http_libraries_is_cleaned(registered, lines, name):
     log = logging.getLogger(name)
     log.debug("headers=%r url=%s", [(b"x", registered.encode())], "https://h.example/a?sig=fake")
-    log.info(f"send {base64.b64encode(registered.encode()).decode()} 100%")
+    ready_made = f"send {base64.b64encode(registered.encode()).decode()} 100%"
+    log.info(ready_made)
     assert len(lines) == 2
     assert lines[0] == f"headers=[(b'x', b'{HIDDEN}')] url=https://h.example/a"
     assert lines[1] == f"send {HIDDEN} 100%"
@@ -177,7 +190,8 @@ def test_exceptions_in_logs_are_cleaned(registered, lines):
 
 
 def test_a_record_with_wrong_arguments_is_cleaned_too(registered, lines):
-    logging.getLogger("httpx").warning("%d " + registered, "no number")
+    wrong = f"%d {registered}"
+    logging.getLogger("httpx").warning(wrong, "no number")
     assert lines == [f"%d {HIDDEN}"]
 
 
@@ -206,7 +220,9 @@ CANARY = 'fake+canary/"ü"=0123456789 abcdef'
 PLANTED = {
     "raw": CANARY.encode(),
     **{f"base64 at {n}": base64.b64encode(b"u" * n + CANARY.encode() + b"tail") for n in range(3)},
-    **{f"base64url at {n}": base64.urlsafe_b64encode(b"u" * n + b"fake?>canary?>~~~?~0123" + b"tail") for n in range(3)},
+    **{
+        f"base64url at {n}": base64.urlsafe_b64encode(b"u" * n + b"fake?>canary?>~~~?~0123" + b"tail") for n in range(3)
+    },
     "url": quote(CANARY, safe="").encode(),
     "url, lower case": quote(CANARY, safe="").lower().encode(),
     "form": quote_plus(CANARY).encode(),

@@ -9,9 +9,9 @@ import zipfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.core import media
 
 from genstep import sniff
-from tests.core import media
 
 PICTURES = {
     "image/png": media.picture("PNG"),
@@ -100,7 +100,9 @@ def test_a_text_that_is_cut_within_a_letter_is_still_text():
     assert sniff.media_type(("x" * (sniff.HEAD - 1) + "ü").encode()) == "text/plain"
 
 
-@pytest.mark.parametrize("data", [b"", b"\0\0\0\0", b"\x93random\x00bytes\xff", b"caf\xe9 in latin-1", b"\xff\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "data", [b"", b"\0\0\0\0", b"\x93random\x00bytes\xff", b"caf\xe9 in latin-1", b"\xff\xff\xff\xff"]
+)
 def test_unknown_bytes_have_no_type(data):
     assert sniff.media_type(data) is None
 
@@ -199,7 +201,9 @@ def test_what_is_gone_or_has_no_size_measures_nothing(tmp_path):
 # ---- whole or cut
 
 
-@pytest.mark.parametrize("name", ["image/png", "image/jpeg", "image/webp", "audio/wav", "video/mp4", "image/avif", "model/gltf-binary"])
+@pytest.mark.parametrize(
+    "name", ["image/png", "image/jpeg", "image/webp", "audio/wav", "video/mp4", "image/avif", "model/gltf-binary"]
+)
 def test_a_cut_file_is_noticed_and_a_whole_one_is_not_accused(tmp_path, name):
     data = EVERYTHING[name]
     (tmp_path / "file").write_bytes(data)

@@ -85,7 +85,24 @@ class BlockingToy(Toy):
         return genstep.Completed((genstep.Output(url=reply["url"]),), credits=5)
 
 
+class BatchToy(BlockingToy):
+    """Refuses the second of three items for its rate, the first time."""
+
+    slug = "batchtoy"
+    capabilities = genstep.Capabilities({"image"}, blocking=True, batch=4)
+
+    def submit(self, request):
+        reply = yield genstep.Paid("/batch", json={"items": request.n})
+        slow = genstep.RateLimited("Rate limit exceeded", retry_after=20)
+        return genstep.Completed(
+            tuple(genstep.Output(url=url, item=i) for i, url in enumerate(reply["urls"]) if url),
+            tuple(genstep.ItemFailure(i, slow) for i, url in enumerate(reply["urls"]) if not url),
+            credits=5,
+        )
+
+
 def register() -> None:
+    plugins.registry().found.setdefault("batchtoy", BatchToy)
     plugins.registry().found.setdefault("toy", Toy)
     plugins.registry().found.setdefault("blockingtoy", BlockingToy)
 
@@ -104,6 +121,7 @@ class Service:
     downloads: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     download_script: list[Any] = field(default_factory=list)
     fail: bool = False
+    bodies: list[bytes] = field(default_factory=list)
     before_reply: Callable[[], Any] | None = None
     headers: list[dict[str, str]] = field(default_factory=list)
 
@@ -120,6 +138,11 @@ class Service:
                 raise step
             if step is not None:
                 return step
+        if path == "/batch":
+            self.bodies.append(request.content)
+            wanted = json.loads(request.content)["items"]
+            urls = [f"https://toy.example/files/{len(self.bodies)}-{i}.png" for i in range(wanted)]
+            return answer({"urls": [None if wanted == 3 and i == 1 else url for i, url in enumerate(urls)]})
         if request.method == "POST":
             prompts = json.loads(request.content)
             return await self.accept(prompts.get("prompts") or [prompts["prompt"]], path)

@@ -44,6 +44,12 @@ def test_each_line_is_the_documents_or_declared_as_ours(sample: Sample, tmp_path
     assert invented == []
 
 
+def test_every_sample_is_run_by_a_test() -> None:
+    folder = Path(__file__).parent
+    tests = (folder / "test_samples.py").read_text("utf-8") + (folder / "test_webhook_sample.py").read_text("utf-8")
+    assert [str(each) for each in SAMPLES if f'"{each}"' not in tests and f'SAMPLES["{each.name}"]' not in tests] == []
+
+
 def test_our_own_lines_are_few() -> None:
     ours = {str(each): sum(piece.text.count("\n") for piece in each.harness) for each in SAMPLES if each.harness}
     assert ours == {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from tests.documents.emitting import Customer, Reply
+from tests.documents.customer import Customer, Reply
 from tests.documents.examples import example
 from tests.documents.shapes import differences
 from tests.documents.spans import lines

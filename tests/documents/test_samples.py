@@ -48,7 +48,7 @@ class Desk:
     def printed(self, name: str, **credentials: str) -> str:
         """What the sample printed; it must end with exit code 0, and only curl may write to standard error."""
         sample = SAMPLES[name]
-        if absent := missing(sample.language):
+        if absent := missing(sample):
             pytest.skip(f"{' and '.join(absent)} not installed: the sample {name} is not run")
         done = self._ahead[name].result() if name in self._ahead else self._run(sample, credentials)
         assert done.returncode == 0, done.stderr
@@ -56,9 +56,8 @@ class Desk:
         return done.stdout
 
     def _run(self, sample: Sample, credentials: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        return run(
-            sample.write(self._folder, f"{self.server.url}/{sample.slug}", {**CREDENTIALS[sample.slug], **credentials})
-        )
+        words = {**CREDENTIALS[sample.slug], **credentials}
+        return run(sample.write(self._folder, self.server.base(sample.slug), words))
 
     def picture(self, url: str) -> str | None:
         """Download a picture that a sample printed, as a browser would; its format, e.g. "PNG"."""
@@ -73,13 +72,13 @@ class Desk:
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with (
-        SandboxServer(speed=200, long_side=256) as server,
+        SandboxServer(speed=200, long_side=256, link_seconds=720_000) as server,
         ThreadPoolExecutor(max_workers=8) as pool,
     ):
         desk = Desk(server, tmp_path_factory.mktemp("samples"), pool)
         for sample in SAMPLES.values():
             waits = "sleep" in sample.text or "setTimeout" in sample.text
-            if waits and not missing(sample.language):
+            if waits and not missing(sample):
                 desk.start(sample)
         yield desk
 
@@ -186,9 +185,9 @@ def test_aivisualstudio_webhook_is_created(desk: Desk) -> None:
 # --- imageapi
 
 
-@pytest.mark.parametrize("name", ["quick-start-curl", "generate-curl", "browser-javascript"])
+@pytest.mark.parametrize("name", ["imageapi.quick-start-curl", "imageapi.generate-curl", "imageapi.browser-javascript"])
 def test_imageapi_generate(desk: Desk, name: str) -> None:
-    reply = json.loads(desk.printed(f"imageapi.{name}"))
+    reply = json.loads(desk.printed(name))
     assert reply["success"] is True
     assert reply["data"]["model"] == "flux-schnell"
     assert desk.picture(reply["data"]["image"]) == "PNG"
@@ -200,18 +199,26 @@ def test_imageapi_batch(desk: Desk) -> None:
     assert [desk.picture(result["image"]) for result in results] == ["PNG", "PNG"]
 
 
-@pytest.mark.parametrize(("name", "words"), [("enhance", ["robot reading a book"]), ("build", ["fox", "watercolor"])])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("imageapi.enhance-curl", ["robot reading a book"]), ("imageapi.build-curl", ["fox", "watercolor"])],
+)
 def test_imageapi_writes_a_prompt(desk: Desk, name: str, words: list[str]) -> None:
-    reply = json.loads(desk.printed(f"imageapi.{name}-curl"))
+    reply = json.loads(desk.printed(name))
     assert reply["success"] is True
     assert [word for word in words if word not in reply["data"]["prompt"]] == []
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("models", "flux-2-klein-9b"), ("usage", "remaining_month"), ("health", "healthy")]
+    ("name", "word"),
+    [
+        ("imageapi.models-curl", "flux-2-klein-9b"),
+        ("imageapi.usage-curl", "remaining_month"),
+        ("imageapi.health-curl", "healthy"),
+    ],
 )
 def test_imageapi_says_what_it_is_asked(desk: Desk, name: str, word: str) -> None:
-    printed = desk.printed(f"imageapi.{name}-curl")
+    printed = desk.printed(name)
     reply: Any = json.loads(printed)
     assert "error" not in reply
     assert f'"{word}"' in printed

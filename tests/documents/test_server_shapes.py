@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from tests.documents.emitting import EMITTING, Customer, endpoint_of
+from tests.documents.customer import Customer, endpoint_of
+from tests.documents.emitting import EMITTING
 from tests.documents.examples import Example, load_examples
 from tests.documents.shapes import differences, misquotes
 from tests.documents.spans import Span

@@ -41,6 +41,10 @@ COMMANDS = {
 }
 
 
+#: the commands whose words are a prompt
+PROMPTED = ("generate", "estimate", "enhance")
+
+
 class Commands(click.Group):
     """The group: it lists commands in the order of a user's day, and imports one when it is called."""
 
@@ -81,9 +85,15 @@ def cli(debug: bool) -> None:
       genstep doctor
     """
     log = logging.getLogger("genstep")
-    log.handlers[:] = [logging.StreamHandler() if debug else logging.NullHandler()]
-    log.setLevel(logging.DEBUG if debug else logging.NOTSET)
-    log.propagate = not debug
+    if debug:
+        from genstep.cli.report import CleanFormatter
+
+        handler = logging.StreamHandler()
+        handler.setFormatter(CleanFormatter("%(levelname)s %(name)s: %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.DEBUG)
+    else:
+        log.addHandler(logging.NullHandler())  # what a user must know is said once, as an error
 
 
 def run(args: Sequence[str]) -> int:
@@ -104,17 +114,13 @@ def run(args: Sequence[str]) -> int:
         _forget_stdout()
         return codes.FAILED
     except Exception as error:  # noqa: BLE001  (the last line of defence: a line instead of a traceback)
-        if words[:1] == ["--debug"]:
-            import traceback
-
-            traceback.print_exc()
-        click.echo(f"Error: this is a bug in genstep: {type(error).__name__}: {error}", err=True)
-        click.echo("See where with: genstep --debug …", err=True)
+        _bug(error, shown=words[:1] == ["--debug"])
         return codes.FAILED
     return result if isinstance(result, int) else codes.DONE
 
 
 def _tell(error: click.ClickException | GenstepError, *, as_json: bool) -> int:
+    from genstep import redact
     from genstep.cli import report
 
     if isinstance(error, GenstepError):
@@ -122,7 +128,9 @@ def _tell(error: click.ClickException | GenstepError, *, as_json: bool) -> int:
             report.print_json(error.to_dict())
         report.tell(error)
         return codes.of(error)
-    message = error.format_message()
+    message = redact.clean(error.format_message())
+    if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.command.name in PROMPTED:
+        message += " Words of a prompt that begin with - go behind --"
     if as_json:
         report.print_json({"error": "UsageError", "message": message})
     report.say_error(f"Error: {message}")
@@ -130,6 +138,19 @@ def _tell(error: click.ClickException | GenstepError, *, as_json: bool) -> int:
     if isinstance(context, click.Context):
         click.echo(f"See: {context.command_path} --help", err=True)
     return codes.USAGE
+
+
+def _bug(error: Exception, *, shown: bool) -> None:
+    import traceback
+
+    from genstep import redact
+    from genstep.cli import report
+
+    if shown:
+        click.echo(redact.clean("".join(traceback.format_exception(error))), err=True)
+    report.say_error(redact.clean(f"Error: this is a bug in genstep: {type(error).__name__}: {error}"))
+    if not shown:
+        click.echo("See where with: genstep --debug …", err=True)
 
 
 def _forget_stdout() -> None:

@@ -134,7 +134,7 @@ def list_accounts(as_json: bool) -> None:
     try:
         chosen = config.resolve_account().account.name
     except GenstepError as error:
-        report.tell(error)
+        click.echo(f"Which one is used: {report.clean(error.message)}", err=True)
     rows = []
     for account in config.list_accounts():
         kept = ", ".join(sorted(vault.read(account.name)))

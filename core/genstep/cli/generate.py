@@ -74,6 +74,9 @@ def generate_command(
 def _submit(client: Client, requests: Iterable[GenerationRequest], paying: dict[str, Any], *, as_json: bool) -> int:
     from genstep.cli import report
 
+    if client.provider.capabilities.blocking:
+        slug = client.provider.slug
+        raise click.UsageError(f"--no-wait: {slug} answers only when it is done, so the call is the wait; leave it out")
     for request in requests:
         job = client.submit(request, **paying)
         if as_json:

@@ -96,12 +96,11 @@ def job_ids(_: click.Context, __: click.Parameter, incomplete: str) -> list[Comp
     from click.shell_completion import CompletionItem
 
     from genstep.cli import session
-    from genstep.errors import GenstepError
 
     try:
         with session.open_ledger() as client:
             found = [job for job in client.jobs(limit=200) if job.id.startswith(incomplete)]
-    except GenstepError:
+    except Exception:  # noqa: BLE001  (whatever is wrong, a shell's line must not fill with it)
         return []
     return [CompletionItem(job.id, help=f"{job.status}: {job.prompt[:40]}") for job in found]
 

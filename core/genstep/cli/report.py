@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from genstep import redact
 from genstep.errors import GenstepError, SubmissionUncertain, WaitTimeout
 
 if TYPE_CHECKING:
@@ -26,6 +28,13 @@ _PLURALS = {
     "infographic": ("infographic", "infographics"),
     "text": ("text", "texts"),
 }
+
+
+class CleanFormatter(logging.Formatter):
+    """A log line without secrets, whichever logger it came through."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact.clean(super().format(record))
 
 
 def clean(text: object) -> str:
@@ -47,7 +56,7 @@ def print_json(data: Any) -> None:
 def error_lines(error: GenstepError, about: str = "") -> list[str]:
     """The error in one line, and what to run next where a job waits; ``about`` says which of many it is."""
     which = f"{short(about)}: " if about else ""
-    lines = [f"Error: {which}{clean(error.message) or type(error).__name__}"]
+    lines = [f"Error: {which}{clean(redact.clean(error.message)) or type(error).__name__}"]
     if error.job_id and f"genstep resume {error.job_id}" not in error.message:
         if isinstance(error, SubmissionUncertain):
             lines.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import genstep.webhooks as webhooks
@@ -60,7 +61,8 @@ class Asking:
         """What is left: asked where the service answers, else as its replies last said, with the time of that."""
         life = self._session.life
         if life.provider.capabilities.balance:
-            return await life.transport.run(life.provider.balance())
+            said = await life.transport.run(life.provider.balance())
+            return said if said.as_of else replace(said, as_of=self._session.clock.time())
         seen = await self._session.on_ledger(lambda ledger: ledger.last_balance(self.account.name))
         if seen is None:
             note = f"{life.provider.slug} says its balance at most in replies to paid calls, and none was seen yet"

@@ -1,34 +1,25 @@
-"""The life of a paid call after it was sent: followed until it ends, recovered after a crash, its results stored."""
+"""The life of a paid call after it was sent: followed until it ends, by polls and webhooks; settled by hand."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Generator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from genstep.accounts import LOOPBACK
-from genstep.client import results
-from genstep.client.sending import Paid, Sending
+from genstep.client.saving import Saving
 from genstep.errors import (
-    AssetError,
-    ConfigurationError,
     GenerationFailed,
-    GenstepError,
     InvalidRequest,
     NotFound,
     ProviderUnavailable,
     RateLimited,
 )
 from genstep.ledger import CallRow, LostClaim, Settled
-from genstep.ledger.owner import alive
 from genstep.ledger.records import FINAL_STATES
-from genstep.provider import Completed, Failed, Reply, Running, State, Submitted
+from genstep.provider import Completed, Failed, Running, State
 from genstep.watcher import Schedule
-
-if TYPE_CHECKING:
-    from genstep.models import GenerationRequest
 
 T = TypeVar("T")
 log = logging.getLogger("genstep")
@@ -37,7 +28,7 @@ log = logging.getLogger("genstep")
 UNKNOWN_TIMES = 3
 
 
-class Life(Sending):
+class Life(Saving):
     """All that one account's paid calls go through, from ``intent`` to ``saved``."""
 
     def __init__(self, *rooms: Any) -> None:
@@ -66,16 +57,16 @@ class Life(Sending):
             if (task := self.paid.get(call)) is not None:
                 await asyncio.wait({task})
             elif row.state in ("intent", "sending"):
-                await self._recover(row)
+                await self.recover(row)
             elif row.state == "completed":
-                await asyncio.shield(asyncio.create_task(self._save(row)))
+                await asyncio.shield(asyncio.create_task(self.save(row)))
             else:
                 schedule = schedule or await self._schedule(row)
                 if await self._rest(row, schedule):
                     unknown = 0 if await self._poll(row, unknown) else unknown + 1
 
     async def _schedule(self, row: CallRow) -> Schedule:
-        request = (await self._requests(row))[0]
+        request = (await self.requests(row))[0]
         host = self.transport.base_url.split("//", 1)[-1].split("/", 1)[0]
         return Schedule(
             self.provider.timing_for(request),
@@ -153,106 +144,6 @@ class Life(Sending):
         except LostClaim:
             return True
         return True
-
-    # -- recovering and saving ------------------------------------------------------------------------------------
-
-    async def _recover(self, row: CallRow) -> None:
-        """A call that was being sent, by somebody who lives (wait for them) or died (settle it)."""
-        ours = row.owner == self.ledger.owner
-        if (alive(row.owner) and not ours) or (ours and self.clock.time() - row.updated_at < 1.0):
-            await self.clock.sleep(0.05 if ours else 0.5)
-            return
-        epoch = await self.db(self.ledger.claim, row.id, self.clock.time())
-        if epoch is None:
-            return
-        row = await self.db(self.ledger.call, row.id)
-        if row.state == "intent":
-            if await self._can_be_rebuilt(row):
-                self.send(row, await self._requests(row))
-            else:
-                error = ConfigurationError("it was never sent, and its input image is not kept: run the request again")
-                await self.db(self.ledger.failed, row.id, epoch, self.clock.time(), error, refunded=True)
-        elif row.state == "sending":
-            paid = Paid(self, row, sent=True)
-            reply = self.spool.read(row.id)
-            if reply is None:
-                lost = ProviderUnavailable("the process that sent it ended before the answer came")
-                await self.surprised(row, lost, paid)
-                return
-            paid.taken = reply.ok
-            try:
-                await self.submitted(row, self._replay(await self._requests(row), reply))
-            except GenstepError as error:
-                await self.refused(row, error, paid)
-            except Exception as error:
-                await self.surprised(row, error, paid)
-
-    def _replay(self, items: list[GenerationRequest], reply: Reply) -> Submitted:
-        """Parse a kept reply as if it had just come."""
-        verb = self.verb(items)
-        if not isinstance(verb, Generator):
-            raise ProviderUnavailable("a reply of this provider cannot be read again")
-        call = next(verb)
-        error = self.provider.error(call, reply)
-        try:
-            if error is not None:
-                verb.throw(error)
-            else:
-                verb.send(reply)
-        except StopIteration as done:
-            result: Submitted = done.value
-            return result
-        raise ProviderUnavailable("the kept reply does not end the submit flow")
-
-    async def _requests(self, row: CallRow) -> list[GenerationRequest]:
-        """The items of a call as requests of one each, from what the ledger keeps."""
-        members = await self.db(self.ledger.items, call=row.id)
-        whole: dict[str, list[GenerationRequest]] = {}
-        for member in members:
-            if member.request not in whole:
-                kept = await self.db(self.ledger.request, member.request)
-                whole[member.request] = results.request_of(kept).items()
-        return [whole[member.request][member.number] for member in members]
-
-    async def _can_be_rebuilt(self, row: CallRow) -> bool:
-        members = await self.db(self.ledger.items, call=row.id)
-        rows = [await self.db(self.ledger.request, member.request) for member in members]
-        return all(kept.resumable for kept in rows)
-
-    async def _save(self, row: CallRow) -> None:
-        """Fetch and store everything that a completed call made, once."""
-        epoch = await self.db(self.ledger.claim, row.id, self.clock.time())
-        if epoch is None:
-            await self.clock.sleep(0.5)
-            return
-        made = self.made.get(row.id) or await self._made_again(row)
-        try:
-            await results.save(self, self.ledger, self.db, row, epoch, made, self.clock)
-        except LostClaim:
-            return
-        except AssetError as error:
-            if error.code != "expired" or row.job_id is None or self.provider.capabilities.blocking:
-                raise
-            await results.save(self, self.ledger, self.db, row, epoch, await self._made_again(row), self.clock)
-        self.made.pop(row.id, None)
-        self.spool.drop(row.id)
-
-    async def _made_again(self, row: CallRow) -> Completed:
-        """What a completed call made, asked again or read from the kept reply."""
-        reply = self.spool.read(row.id)
-        if self.provider.capabilities.blocking or row.job_id is None:
-            if reply is None:
-                raise AssetError("the service's reply is no longer kept, so its results cannot be fetched", code="gone")
-            result: Submitted | State = self._replay(await self._requests(row), reply)
-        else:
-            result = await self.transport.run(self.provider.poll(row.job_id))
-        if not isinstance(result, Completed):
-            raise AssetError(
-                "the service no longer says what it made; try again later, or buy it anew with fresh=True (--fresh)",
-                code="gone",
-            )
-        self.made[row.id] = result
-        return result
 
     # -- by hand --------------------------------------------------------------------------------------------------
 

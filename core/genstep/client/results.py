@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from genstep.assets import stem_for
 from genstep.errors import AssetError, GenerationFailed, GenstepError, from_dict
 from genstep.ledger import CallRow, ItemRow, Ledger, RequestRow, request_status
-from genstep.models import Asset, Cost, Generation, GenerationRequest, Job
+from genstep.models import Asset, Cost, Generation, GenerationRequest, InputImage, Job
 
 if TYPE_CHECKING:
-    from genstep.client.life import Life
+    from genstep.client.sending import Sending
     from genstep.clock import Clock
     from genstep.provider import Completed, Output
+
+log = logging.getLogger("genstep")
 
 #: a broken download is tried this often before the error reaches the user; the job stays and can be resumed
 DOWNLOAD_ATTEMPTS = 4
@@ -25,41 +28,62 @@ DOWNLOADS_AT_ONCE = 4
 
 def request_of(row: RequestRow) -> GenerationRequest:
     """The request as the ledger keeps it: without input media."""
-    return GenerationRequest(**json.loads(row.request)) if row.request != "{}" else GenerationRequest("", kind=row.kind)
+    fields = {"kind": row.kind, **json.loads(row.request)}
+    if str(fields.get("image", "")).startswith("sha256:"):
+        fields["image"] = InputImage(sha256=fields["image"].removeprefix("sha256:"))
+    return GenerationRequest(**fields)
 
 
 async def save(
-    life: Life, ledger: Ledger, db: Callable[..., Any], row: CallRow, epoch: int, made: Completed, clock: Clock
+    life: Sending, ledger: Ledger, db: Callable[..., Any], row: CallRow, epoch: int, made: Completed, clock: Clock
 ) -> None:
     """Store every output of a call and write down what each item got: files, or the reason why not."""
     members: list[ItemRow] = await db(ledger.items, call=row.id)
     requests = {m.request: await db(ledger.request, m.request) for m in members}
     refused = {failure.item: failure.error for failure in made.failures}
-    outputs: dict[int, list[Output]] = {}
-    for output in made.outputs:
-        outputs.setdefault(min(output.item, len(members) - 1), []).append(output)
+    outputs = assign(made.outputs, {m.position: request_of(requests[m.request]).prompt for m in members})
     at_once = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
 
-    async def item(position: int, member: ItemRow) -> tuple[str, int, list[Asset]]:
+    async def item(member: ItemRow) -> tuple[str, int, list[Asset]]:
         kept = requests[member.request]
         saved = []
-        for output in outputs[position]:
+        for output in outputs[member.position]:
             async with at_once:
-                saved.append(await _store(life, kept, member, output, clock))
+                asset = await _store(life, kept, member, output, clock)
+            if asset is not None:
+                saved.append(asset)
         return member.request, member.number, saved
 
-    wanted = [(p, m) for p, m in enumerate(members) if p in outputs]
-    done = await asyncio.gather(*(item(p, m) for p, m in wanted), return_exceptions=True)
+    wanted = [member for member in members if member.position in outputs]
+    done = await asyncio.gather(*(item(member) for member in wanted), return_exceptions=True)
     for problem in done:
         if isinstance(problem, BaseException):
             raise problem
     nothing = GenerationFailed("the service answered without a result for this item", code="missing")
-    failures = [(m.request, m.number, refused.get(p, nothing)) for p, m in enumerate(members) if p not in outputs]
+    failures = [(m.request, m.number, refused.get(m.position, nothing)) for m in members if m not in wanted]
     stored = [one for one in done if not isinstance(one, BaseException)]
     await db(ledger.saved, row.id, epoch, clock.time(), stored, failures)
 
 
-async def _store(life: Life, kept: RequestRow, member: ItemRow, output: Output, clock: Clock) -> Asset:
+def assign(outputs: Sequence[Output], prompts: Mapping[int, str]) -> dict[int, list[Output]]:
+    """Which output belongs to the item at which position: by its prompt where that fits, then by position."""
+    places: dict[int, int] = {}
+    free = sorted(prompts)
+    mains = {output.item: output for output in outputs if output.role == "main"}
+    for by_prompt in (True, False):
+        for place, output in mains.items():
+            fits = [item for item in free if prompts[item] == output.prompt] if by_prompt else free
+            if place not in places and fits:
+                places[place] = place if place in fits else fits[0]
+                free.remove(places[place])
+    found: dict[int, list[Output]] = {}
+    for output in outputs:
+        found.setdefault(places.get(output.item, max(prompts, default=0)), []).append(output)
+    return found
+
+
+async def _store(life: Sending, kept: RequestRow, member: ItemRow, output: Output, clock: Clock) -> Asset | None:
+    """The saved file; None for a preview that cannot be had, which must not cost the result itself."""
     request = request_of(kept)
     seed = output.seed if output.seed is not None else request.items()[member.number].seed
     about: dict[str, Any] = {
@@ -82,7 +106,10 @@ async def _store(life: Life, kept: RequestRow, member: ItemRow, output: Output, 
         except AssetError as error:
             error.provider, error.job_id = error.provider or kept.provider, kept.id
             if error.code != "download" or attempt == DOWNLOAD_ATTEMPTS:
-                raise
+                if output.role == "main":
+                    raise
+                log.warning("job %s: its %s could not be saved (%s)", kept.id, output.role, error)
+                return None
             await clock.sleep(0.25 * 2**attempt)
     raise AssertionError("unreachable")
 

@@ -63,11 +63,11 @@ class Sending:
     # -- sending ------------------------------------------------------------------------------------------------
 
     def send(
-        self, call: CallRow, items: Sequence[GenerationRequest], *, deadline: float | None = None
+        self, call: CallRow, items: Sequence[GenerationRequest], *, deadline: float | None = None, after: float = 0.0
     ) -> asyncio.Task[None]:
         """Start a paid call as a task of its own, which no cancelled wait interrupts."""
         self._started[call.id] = asyncio.Event()
-        task = asyncio.create_task(self._send(call, list(items), deadline), name=f"genstep paid call {call.id}")
+        task = asyncio.create_task(self._send(call, list(items), deadline, after), name=f"genstep paid call {call.id}")
         self.paid[call.id] = task
         task.add_done_callback(lambda _: self.paid.pop(call.id, None))
         task.add_done_callback(lambda _: self._started.pop(call.id, asyncio.Event()).set())
@@ -97,9 +97,11 @@ class Sending:
         pulse, self._pulse = self._pulse, asyncio.Event()
         pulse.set()
 
-    async def _send(self, call: CallRow, items: list[GenerationRequest], deadline: float | None) -> None:
+    async def _send(self, call: CallRow, items: list[GenerationRequest], deadline: float | None, after: float) -> None:
         paid = Paid(self, call)
         try:
+            if after:
+                await self.clock.sleep(after)
             async with self.transport.pacer.submits:
                 result = await self.transport.run(self.verb(items), paid=paid, deadline=deadline)
         except LostClaim:

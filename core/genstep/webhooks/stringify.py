@@ -1,4 +1,4 @@
-"""``JSON.stringify`` as JavaScript does it (key order, numbers, escapes), to check a signature that was made over it."""
+"""``JSON.stringify`` as JavaScript does it (key order, numbers, escapes), to check a signature made over that form."""
 
 from __future__ import annotations
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.documents.samples.assemble import Language
+from tests.documents.samples.assemble import Sample
 
 TIMEOUT = 60.0
-NEEDS: dict[Language, tuple[str, ...]] = {"bash": ("bash", "curl", "jq"), "python": (), "javascript": ("node",)}
 
 
-def missing(language: Language) -> list[str]:
-    """The programs that samples of this language need and that this machine has not."""
-    return [name for name in NEEDS[language] if shutil.which(name) is None]
+def missing(sample: Sample) -> list[str]:
+    """The programs that a sample needs and that this machine has not."""
+    used = [name for name in ("curl", "jq") if re.search(rf"\b{name} ", sample.text)]
+    needs = {"bash": ["bash", *used], "python": [], "javascript": ["node"]}[sample.language]
+    return [name for name in needs if shutil.which(name) is None]
 
 
 def command(path: Path) -> list[str]:

@@ -29,7 +29,7 @@ CODES: Mapping[str, tuple[type[GenstepError], str]] = {
     "insufficient_credits": (InsufficientCredits, "buy credits, or choose a cheaper model"),
     "rate_limited": (RateLimited, "the limit is 60 requests a minute for one key; wait for its reset"),
     "invalid_request": (InvalidRequest, "the service refused the request; change that and send it again"),
-    "not_found": (NotFound, "see what there is with: genstep history, genstep models"),
+    "not_found": (NotFound, "see what there is with: genstep {seen}"),
     "internal_error": (ProviderUnavailable, "a fault of the service"),
 }
 #: what else of a record stands in the history
@@ -55,7 +55,9 @@ def error(call: Call, reply: Reply, provider: str) -> GenstepError:
     if kind is InsufficientCredits:
         known["required"] = foreign.number(details.get("required"))
         known["available"] = foreign.number(details.get("available"))
-    return kind(f"{said}; {advice.format(scope=_scope(call, details))}", status=reply.status, **known)
+    seen = "webhooks list" if call.path.startswith("/webhooks") else "history"
+    advice = advice.format(scope=_scope(call, details), seen=seen)
+    return kind(f"{said}; {advice}", status=reply.status, **known)
 
 
 def _scope(call: Call, details: Mapping[str, Any]) -> str:

@@ -140,6 +140,8 @@ def badge(width: int, height: int) -> Step:
 def caption(text: str, width: int, height: int, accent: Colour) -> Step | None:
     """Return the step that shows `text` at the foot of a frame; None where the frame is too small or the text empty."""
     shown, name = readable(text)
+    if not shown and text.strip():
+        shown, name = "(no font on this machine has the letters of the prompt)", ""
     if not shown or width < 96 or height < 72:
         return None
     size = max(11, round(min(width * 1.15, height * 1.45, (width * height) ** 0.5) * 0.036))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = {"png": "png", "jpeg": "jpeg", "jpg": "jpeg", "webp": "webp"}
 _EXTENSIONS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
+_LEAST = 64  # pixels
 _SOFTWARE = 0x0131  # the EXIF tag
 
 
@@ -38,13 +39,33 @@ def steps(
     rng = dice(prompt, seed)
     name, palette = scenes.choose(words, rng)
     if image is None:
-        yield from scenes.compose(name, Stage(*size, palette, rng, words, bleed, seconds))
+        large = _roomy(size)
+        scene = scenes.compose(name, Stage(*large, palette, rng, words, bleed, seconds))
+        yield from scene if large == size else [_reduced(list(scene), large)]
     else:
         yield _given(open_picture(image), size, palette)
     words_below = caption(prompt, *size, palette.accent)
     if words_below:
         yield words_below
     yield badge(*size)
+
+
+def _roomy(size: tuple[int, int]) -> tuple[int, int]:
+    # The least size that a scene is painted at: its features are shares of the frame, and need some pixels.
+    scale = max(1.0, _LEAST / min(size))
+    if max(size) * scale > 4096:
+        return max(_LEAST, size[0]), max(_LEAST, size[1])
+    return round(size[0] * scale), round(size[1] * scale)
+
+
+def _reduced(scene: list[Step], large: tuple[int, int]) -> Step:
+    def paint(frame: Image.Image, t: float) -> None:
+        canvas = Image.new("RGB", large)
+        for step in scene:
+            step(canvas, t)
+        frame.paste(canvas.resize(frame.size, Image.Resampling.BOX), (0, 0))
+
+    return paint
 
 
 def open_picture(data: bytes) -> Image.Image:

@@ -27,7 +27,7 @@ def frame_size(
 ) -> tuple[int, int]:
     """Return (width, height) in pixels: as asked for, else by the ratio (or the `usual` one) and one side."""
     if width is None or height is None:
-        shape = size_for(aspect_ratio or usual[0], long_side or usual[1])
+        shape = size_for(aspect_ratio or usual[0], usual[1] if long_side is None else long_side)
         if width is not None:
             shape = (width, max(1, round(width * shape[1] / shape[0])))
         elif height is not None:

@@ -42,11 +42,14 @@ def paint(stage: Stage) -> Iterator[Step]:
     size = (stage.width, stage.height)
     sky = gradient(size, [(0, palette.sky[0][1]), (1, mix(palette.sky[1][1], palette.sky[2][1], 0.5))])
     gases = _GASES[int(rng.random() * len(_GASES))]
+    scale = min(1.0, 420 / max(size))  # gas is soft: it is made small
+    small = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
     for i, gas in enumerate(gases):
         cells = (max(2, round(2.4 * stage.width / stage.unit)), max(2, round(2.4 * stage.height / stage.unit)))
-        cloud = curve(soft_noise(size, rng, cells, 5), 112 + 6 * i, 200, (215, 190, 130)[i], 1.4)
+        cloud = curve(soft_noise(small, rng, cells, 5), 112 + 6 * i, 200, (215, 190, 130)[i], 1.4)
         place = (stage.width * rng.uniform(0.2, 0.8), stage.height * rng.uniform(0.15, 0.7))
-        sky.paste(gas, (0, 0), ImageChops.multiply(cloud, _spot(size, place, stage.unit * 0.95)))
+        spot = _spot(small, (place[0] * scale, place[1] * scale), stage.unit * 0.95 * scale)
+        sky.paste(gas, (0, 0), ImageChops.multiply(cloud, spot).resize(size, Image.Resampling.BICUBIC))
         glow(sky, place, stage.unit * 0.55, gas, 0.34)
     yield backdrop(sky)
     yield stars(stage, 1.6, 2.0)

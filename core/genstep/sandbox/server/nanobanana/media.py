@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,10 @@ class Outputs:
         about = fields["prompt"] or "3D model"
         seed = media_seed(self.app, "nanobanana", kind, about, fields.get("source"), index)
         return self.app.assets.add(name, kind, about, seed=seed, **options)
+
+    async def prepare(self) -> None:
+        """Make the files while the caller waits, so that the reply with their sizes is not late."""
+        await asyncio.gather(*(self.app.assets.facts(asset) for asset in self.job.outputs), return_exceptions=True)
 
     async def images(self) -> list[dict[str, Any]]:
         entries = []

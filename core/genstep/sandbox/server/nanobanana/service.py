@@ -145,6 +145,8 @@ class NanoBanana(Service):
         job = self.app.jobs.submit(call, secrets.token_hex(12), kind, wanted, price, refunds=refunds)
         outputs = Outputs(self.app, job)
         self.app.jobs.accepted(call)
+        if not job.fails:
+            self.app.beside(outputs.prepare())
         await self.app.jobs.finish([job])
         if job.failed:
             raise refused(500, "Generation failed")

@@ -1,0 +1,147 @@
+"""The end of a paid call: settled after a crash, its results stored, what was refused for rate sent again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from genstep.client import results
+from genstep.client.orders import call_row
+from genstep.client.sending import Paid, Sending
+from genstep.errors import AssetError, ConfigurationError, GenstepError, ProviderUnavailable, RateLimited
+from genstep.ledger import CallRow, ItemRow, LostClaim
+from genstep.ledger.owner import alive
+from genstep.models import GenerationRequest, InputImage
+from genstep.provider import Completed, Reply, State, Submitted
+
+log = logging.getLogger("genstep")
+
+#: how often an item that was refused for its rate is sent again
+RATE_TRIES = 5
+#: what a URL that has expired looks like: another status, or an error page instead of the file; a new one may do
+EXPIRED = ("asset_status", "asset_type")
+
+
+class Saving(Sending):
+    """How one account's paid calls are recovered and their results saved."""
+
+    def __init__(self, *rooms: Any) -> None:
+        super().__init__(*rooms)
+        self._tries: dict[str, int] = {}
+
+    async def recover(self, row: CallRow) -> None:
+        """A call that was being sent, by somebody who lives (wait for them) or died (settle it)."""
+        ours = row.owner == self.ledger.owner
+        if (alive(row.owner) and not ours) or (ours and self.clock.time() - row.updated_at < 1.0):
+            await self.clock.sleep(0.05 if ours else 0.5)
+            return
+        epoch = await self.db(self.ledger.claim, row.id, self.clock.time())
+        if epoch is None:
+            return
+        row = await self.db(self.ledger.call, row.id)
+        if row.state == "intent":
+            if await self._can_be_rebuilt(row):
+                self.send(row, await self.requests(row))
+            else:
+                error = ConfigurationError("it was never sent, and its input image is not kept: run the request again")
+                await self.db(self.ledger.failed, row.id, epoch, self.clock.time(), error, refunded=True)
+        elif row.state == "sending":
+            paid = Paid(self, row, sent=True)
+            reply = self.spool.read(row.id)
+            if reply is None:
+                lost = ProviderUnavailable("the process that sent it ended before the answer came")
+                await self.surprised(row, lost, paid)
+                return
+            paid.taken = reply.ok
+            try:
+                await self.submitted(row, self._replay(await self.requests(row), reply))
+            except GenstepError as error:
+                await self.refused(row, error, paid)
+            except Exception as error:  # noqa: BLE001  (whatever a parser does, the money is accounted for)
+                await self.surprised(row, error, paid)
+
+    def _replay(self, items: list[GenerationRequest], reply: Reply) -> Submitted:
+        """Parse a kept reply as if it had just come."""
+        # the inputs are not kept, and what the reply says does not depend on them
+        stand_in = InputImage(url="https://input.invalid/")
+        verb = self.verb([item if item.image is None else item.with_fields(image=stand_in) for item in items])
+        if not isinstance(verb, Generator):
+            raise ProviderUnavailable("a reply of this provider cannot be read again")
+        call = next(verb)
+        error = self.provider.error(call, reply)
+        try:
+            if error is not None:
+                verb.throw(error)
+            else:
+                verb.send(reply)
+        except StopIteration as done:
+            result: Submitted = done.value
+            return result
+        raise ProviderUnavailable("the kept reply does not end the submit flow")
+
+    async def requests(self, row: CallRow, members: Sequence[ItemRow] = ()) -> list[GenerationRequest]:
+        """The items of a call (or these of them) as requests of one each, from what the ledger keeps."""
+        members = members or await self.db(self.ledger.items, call=row.id)
+        whole: dict[str, list[GenerationRequest]] = {}
+        for member in members:
+            if member.request not in whole:
+                kept = await self.db(self.ledger.request, member.request)
+                whole[member.request] = results.request_of(kept).items()
+        return [whole[member.request][member.number] for member in members]
+
+    async def _can_be_rebuilt(self, row: CallRow) -> bool:
+        members = await self.db(self.ledger.items, call=row.id)
+        rows = [await self.db(self.ledger.request, member.request) for member in members]
+        return all(kept.resumable for kept in rows)
+
+    async def save(self, row: CallRow) -> None:
+        """Fetch and store everything that a completed call made, once."""
+        epoch = await self.db(self.ledger.claim, row.id, self.clock.time())
+        if epoch is None:
+            await self.clock.sleep(0.5)
+            return
+        made = self.made.get(row.id) or await self._made_again(row)
+        await self._send_again(row, made)
+        try:
+            await results.save(self, self.ledger, self.db, row, epoch, made, self.clock)
+        except LostClaim:
+            return
+        except AssetError as error:
+            if error.code not in EXPIRED or row.job_id is None or self.provider.capabilities.blocking:
+                raise
+            await results.save(self, self.ledger, self.db, row, epoch, await self._made_again(row), self.clock)
+        self.made.pop(row.id, None)
+        self.spool.drop(row.id)
+
+    async def _send_again(self, row: CallRow, made: Completed) -> None:
+        """Items that a success refused for its rate get a call of their own, after the pause that was asked for."""
+        limits = {f.item: f.error for f in made.failures if isinstance(f.error, RateLimited) and not f.error.quota}
+        tries = self._tries.get(row.id, 0)
+        members = [m for m in await self.db(self.ledger.items, call=row.id) if m.position in limits]
+        if not members or tries >= RATE_TRIES or not await self._can_be_rebuilt(row):
+            return
+        requests = await self.requests(row, members)
+        kept = await self.db(self.ledger.request, members[0].request)
+        new = call_row(self.provider, requests, kept, self.ledger.owner, self.clock.time())
+        pauses = [error.retry_after for error in limits.values() if error.retry_after is not None]
+        self._tries[new.id] = tries + 1
+        await self.db(self.ledger.move_items, [(new, [(m.request, m.number) for m in members])])
+        self.send(new, requests, after=max(pauses, default=2.0**tries))
+
+    async def _made_again(self, row: CallRow) -> Completed:
+        """What a completed call made, asked again or read from the kept reply."""
+        reply = self.spool.read(row.id)
+        if self.provider.capabilities.blocking or row.job_id is None:
+            if reply is None:
+                raise AssetError("the service's reply is no longer kept, so its results cannot be fetched", code="gone")
+            result: Submitted | State = self._replay(await self.requests(row), reply)
+        else:
+            result = await self.transport.run(self.provider.poll(row.job_id))
+        if not isinstance(result, Completed):
+            raise AssetError(
+                "the service no longer says what it made; try again later, or buy it anew with fresh=True (--fresh)",
+                code="gone",
+            )
+        self.made[row.id] = result
+        return result

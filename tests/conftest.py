@@ -1,0 +1,29 @@
+"""What all tests share: how many examples hypothesis tries, and an environment without the caller's own settings."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+SOAK = os.environ.get("GENSTEP_SOAK") == "1"
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("once", deadline=None)
+settings.register_profile("soak", deadline=None, max_examples=2000)
+settings.load_profile("soak" if SOAK else "once")
+
+
+@pytest.fixture(scope="session")
+def soak() -> bool:
+    """Whether this run was asked for high counts (`make soak`)."""
+    return SOAK
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment() -> Iterator[None]:
+    """Only the HTTP library is chosen from outside; the client refuses a GENSTEP_* variable that it does not know."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GENSTEP_") and name != "GENSTEP_HTTP"]:
+            patch.delenv(name)
+        yield
