@@ -53,7 +53,7 @@ class GenerationRequest(BaseModel):
     height: int | None = Field(default=None, ge=1, strict=True)
     quality: str | None = None
     resolution: str | None = None
-    duration: float | None = Field(default=None, gt=0)
+    duration: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     image: str | Path | bytes | InputImage | None = Field(default=None, repr=False)
     negative_prompt: str | None = None
     seed: int | None = Field(default=None, strict=True)
@@ -69,6 +69,9 @@ class GenerationRequest(BaseModel):
             super().__init__(**fields)
         except ValidationError as error:
             raise _invalid(error) from None
+        for name, value in self:
+            if isinstance(value, str) and not _encodable(value):
+                raise InvalidRequest(f"{name}: it holds half a character (a lone surrogate); type it again", field=name)
 
     @field_validator("output_format", mode="before")
     @classmethod
@@ -114,6 +117,14 @@ class GenerationRequest(BaseModel):
         if isinstance(image, str) and image.startswith(("http://", "https://")):
             data["image"] = image.split("?", 1)[0].split("#", 1)[0]
         return data
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _invalid(error: ValidationError) -> InvalidRequest:

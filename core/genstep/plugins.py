@@ -70,7 +70,9 @@ def registry() -> _Registry:
         try:
             hooks.register(point.load(), point.name)
         except Exception as error:  # noqa: BLE001  (a broken plug-in must not break every command)
-            log.warning("the plug-in %s (%s) cannot be loaded: %s: %s", point.name, point.value, type(error).__name__, error)
+            log.warning(
+                "the plug-in %s (%s) cannot be loaded: %s: %s", point.name, point.value, type(error).__name__, error
+            )
     # pluggy calls the last registered first; ours come first here, so that a slug of ours stays ours
     plugins = sorted(hooks.get_plugins(), key=lambda plugin: plugin is not providers)
     for plugin in plugins:

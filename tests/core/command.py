@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import sys
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ class Command:
             monkeypatch.delenv(name)
         monkeypatch.setenv("GENSTEP_HOME", str(self.home))
         monkeypatch.chdir(self.folder)
+        log = logging.getLogger("genstep")
+        monkeypatch.setattr(log, "handlers", [])
+        monkeypatch.setattr(log, "level", logging.NOTSET)
         monkeypatch.setattr(keyring, "get_keyring", keyring.backends.fail.Keyring)
         self._monkeypatch = monkeypatch
         self._capfd = capfd

@@ -347,5 +347,5 @@ def test_an_age_without_a_unit_is_refused(text):
 def test_what_a_service_writes_cannot_steer_the_terminal():
     from genstep.cli.report import error_lines
 
-    (line,) = error_lines(GenerationFailed("no\x1b[2J\x07 such\nthing\x9b1m"))
+    (line,) = error_lines(GenerationFailed("no\x1b[2J such\nthing\x9b1m\u202e"))
     assert line == "Error: no [2J such thing 1m"

@@ -104,7 +104,7 @@ def run(args: Sequence[str]) -> int:
         result: Any = cli.main(words, prog_name="genstep", standalone_mode=False)
         sys.stdout.flush()  # a reader that has gone is noticed here, not while Python ends
     except click.exceptions.Abort as stop:
-        if isinstance(stop.__cause__, EOFError):
+        if isinstance(stop.__context__, EOFError):
             click.echo("Error: no answer to the question; nothing was done", err=True)
             return codes.USAGE
         return codes.INTERRUPTED

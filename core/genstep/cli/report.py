@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from genstep.accounts import Account
     from genstep.models import Asset, Cost, Generation
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+#: control characters, and those that turn the direction of writing
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+")
 _PLURALS = {
     "image": ("image", "images"),
     "video": ("video", "videos"),

@@ -76,14 +76,14 @@ def order(
     canonical = request.canonical()
     identity = [provider.slug, base_url, account.name, canonical, key]
     try:
-        text = json.dumps(identity, sort_keys=True, ensure_ascii=False)
-    except (TypeError, ValueError) as error:
+        text = json.dumps(identity, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidRequest(f"options: only plain JSON values ({error})", field="options") from None
     kept = request.to_dict()
     image = canonical.get("image")
     row = RequestRow(
         id=new_id(),
-        fingerprint=hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest(),
+        fingerprint=hashlib.sha256(text).hexdigest(),
         account=account.name,
         provider=provider.slug,
         base_url=base_url,

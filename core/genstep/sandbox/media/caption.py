@@ -97,6 +97,15 @@ def wrap(text: str, face: Font, width: float, most: int) -> list[str]:
     return lines
 
 
+def write(
+    draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, face: Font, ink: int | Colour, anchor: str = "lm",
+    weight: float = 0.0,
+) -> None:  # fmt: skip
+    """Write one line; a `weight` above 0 makes it bolder by that many pixels."""
+    for x in (at[0], at[0] + weight) if weight else (at[0],):
+        draw.text((x, at[1]), text, font=face, fill=ink, anchor=anchor)
+
+
 def rounded(size: tuple[int, int], radius: float) -> Image.Image:
     """Return an antialiased mask of a rectangle with round corners."""
 
@@ -132,7 +141,7 @@ def badge(width: int, height: int) -> Step:
         draw.ellipse((x, middle - dot, x + dot * 2, middle + dot), fill=255)
         x += size * 0.95
     for letter in BADGE:
-        draw.text((x, middle + size * 0.02), letter, font=face, fill=255, anchor="lm", stroke_width=size / 50)
+        write(draw, (x, middle + size * 0.02), letter, face, 255, weight=size / 45)
         x += face.getlength(letter) + gap
     return lambda frame, _t: _on_glass(frame, at, glass, ink, 0.55, (255, 255, 255))
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .caption import font
+from .caption import font, write
 from .palette import Colour, mix, rgb
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Sheet:
         """Write one line; letters that would be too small to read are left out."""
         if size >= 7:
             face = font(round(size))
-            self.draw.text(at, text, font=face, fill=colour, anchor=anchor, stroke_width=size / 45 if bold else 0)
+            write(self.draw, at, text, face, colour, anchor, size / 28 if bold else 0)
 
 
 def _heading(sheet: Sheet, box: Box, unit: float, text: str, tone: Colour) -> Box:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from .canvas import between, glow
-from .caption import badge, font, readable, wrap
+from .caption import badge, font, readable, wrap, write
 from .cards import CARD, INK, Box, Sheet, bars, donut, number, steps
 from .medium import Media, dice, words_of
 from .palette import mix, rgb
@@ -79,7 +79,7 @@ def _title(sheet: Sheet, prompt: str, box: Box, gap: float) -> None:
     top = height * (0.58 if len(lines) == 1 else 0.42)
     for i, line in enumerate(lines):
         at = (gap * 1.25, top + i * size * 1.2)
-        sheet.draw.text(at, line, font=face, fill=(255, 255, 255), anchor="lm", stroke_width=size / 60)
+        write(sheet.draw, at, line, face, (255, 255, 255), weight=size / 40)
     sheet.draw.rounded_rectangle(
         (gap * 1.25, height * 0.17, gap * 1.25 + size * 1.6, height * 0.17 + size * 0.12), size * 0.06, sheet.tones[1]
     )

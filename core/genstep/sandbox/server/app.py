@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -131,8 +131,7 @@ class App:
         self.faults.clear()
         self.services = {service.slug: service(self) for service in SERVICES}
         for slug, given in self.settings.items():
-            for name in given:
-                self.check_setting(slug, name)
+            self.check_settings(slug, given)
         self.pages = ControlPages(self)
 
     def place(self, base: str, asset_base: str) -> None:
@@ -144,13 +143,14 @@ class App:
         """Return the long side of a picture, no more than the server's cap."""
         return pixels if self.long_side is None else min(pixels, self.long_side)
 
-    def check_setting(self, slug: str, name: str) -> None:
-        """Raise ValueError unless accounts of that service have a setting of that name."""
+    def check_settings(self, slug: str, names: Iterable[str]) -> None:
+        """Raise ValueError unless accounts of that service have settings of these names."""
         if slug not in self.services:
             raise ValueError(f"no service is called {slug!r}; there are {', '.join(self.services)}")
         known = {"credits", *self.services[slug].settings}
-        if name not in known:
-            raise ValueError(f"{slug} has no setting {name!r}; it has {', '.join(sorted(known))}")
+        for name in names:
+            if name not in known:
+                raise ValueError(f"{slug} has no setting {name!r}; it has {', '.join(sorted(known))}")
 
     async def handle(self, request: Request) -> Response:
         """Answer one request to any path of the origin."""

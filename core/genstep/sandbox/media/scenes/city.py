@@ -48,9 +48,9 @@ def _row(stage: Stage, horizon: float, share: float, colour: Colour) -> Iterator
         wide = stage.unit * rng.uniform(0.035, 0.085) * (0.75 + 0.45 * share)
         middle = 1 - abs(2 * x / stage.wide - 1) * 0.45
         up = tall * middle * (0.30 + 0.70 * rng.random() ** 2.2) * (0.8 if share == 1 else 1.0)
-        towers.append(
-            (int(x), int(x + wide), int(height - up), int(rng.random() * (6 if share < 1 else 12)), int(wide))
-        )
+        roof_style = int(rng.random() * (6 if share < 1 else 12))
+        left, broad = int(x), max(1, int(wide))
+        towers.append((left, left + broad, int(height - up), roof_style if broad > 5 else 5, broad))
         x += wide * rng.uniform(0.8, 1.35)
 
     def draw(canvas: ImageDraw.ImageDraw, scale: int) -> None:

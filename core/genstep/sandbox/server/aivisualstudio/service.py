@@ -43,6 +43,7 @@ MODELS: tuple[dict[str, Any], ...] = (
 IMAGE_RATIOS = ("1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3")
 VIDEO_RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4")
 FORMATS = ("webp", "png", "jpg")
+CODES = {400: "invalid_request", 401: "invalid_api_key", 404: "not_found", 429: "rate_limited"}
 
 
 class AIVisualStudio(Service):
@@ -120,8 +121,8 @@ class AIVisualStudio(Service):
 
     def error(self, status: int, message: str) -> Response:
         # The document's table of codes is closed: a wrong method on a known path is a resource that is not there.
-        status, code = (500, "internal_error") if status >= 500 else (404, "not_found")
-        return refused(status, code, message).response
+        status = 404 if status == 405 else status
+        return refused(status, CODES.get(status, "internal_error"), message).response
 
     def headers(self, call: Call) -> dict[str, str]:
         now, account = self.app.clock.time(), call.account

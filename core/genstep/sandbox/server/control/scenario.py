@@ -170,8 +170,7 @@ class Control:
         """Change settings of an account (opened where it is new), or, without a key, of all accounts and new ones."""
 
         def work() -> None:
-            for name in settings:
-                self.app.check_setting(slug, name)
+            self.app.check_settings(slug, settings)
             if key is None:
                 self.app.settings.setdefault(slug, {}).update(settings)
                 accounts = [a for a in self.app.state.accounts.values() if a.slug == slug]

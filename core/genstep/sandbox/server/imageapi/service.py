@@ -79,7 +79,7 @@ class ImageAPI(Service):
         return account
 
     def error(self, status: int, message: str) -> Response:
-        return refused(status, message).response
+        return self.too_many(message, 1.0) if status == 429 else refused(status, message).response
 
     def headers(self, call: Call) -> dict[str, str]:
         return {"Access-Control-Allow-Origin": "*"}
