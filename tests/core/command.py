@@ -45,7 +45,7 @@ class Command:
         self.home = tmp_path / "home"
         self.folder = tmp_path / "work"
         self.folder.mkdir()
-        for name in [name for name in os.environ if name.startswith("GENSTEP_")]:
+        for name in [name for name in os.environ if name.startswith("GENSTEP_") and name != "GENSTEP_HTTP"]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("GENSTEP_HOME", str(self.home))
         monkeypatch.chdir(self.folder)

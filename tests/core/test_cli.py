@@ -130,7 +130,8 @@ def test_no_wait_is_refused_where_the_call_is_the_wait(command):
         (["generate", "a fox", "--image", "none.png"], "image: there is no file none.png"),
         (["generate", "a fox", "-O", "nonsense"], "takes KEY=VALUE"),
         (["generate", "a fox", "-O", "a=1", "-O", "a=2"], "-O a is given twice"),
-        (["generate", "a fox", "--timeout", "nan"], "takes a number above 0"),
+        (["generate", "a fox", "--timeout", "nan"], "takes a number from 0 up"),
+        (["generate", "a fox", "--duration", "0"], "takes a number above 0"),
         (["generate", "a fox", "--prompt", "a wolf"], "not both"),
         (["generate", "a fox", "-a", "nobody"], "no account 'nobody'"),
         (["generate", "a fox", "-p", "nobody"], "provider 'nobody' is not installed"),
@@ -169,6 +170,13 @@ def test_a_ceiling_that_would_be_passed_is_code_3_and_nothing_is_sent(command):
     assert ran.code == 3
     assert "max_credits is 2, and this would cost 3" in ran.err
     assert json.loads(command("balance", "--json").out)["amount"] == 1000
+
+
+def test_a_ceiling_of_nothing_lets_the_ledger_answer(command):
+    assert command("generate", "a fox", "--max-credits", "0", *QUICK).code == 3
+    paid = command("generate", "a fox", *QUICK)
+    free = command("generate", "a fox", "--max-credits", "0", *QUICK)
+    assert (free.code, free.out) == (0, paid.out)
 
 
 def test_a_timeout_is_code_4_and_names_the_job_to_resume(command):

@@ -102,7 +102,7 @@ def test_a_person_is_asked_for_what_is_missing_and_types_unseen(command, monkeyp
         (["conceptviz", "--base-url", "http://somewhere.example"], KEY, "plain http"),
         (["conceptviz", "-O", "colour=red"], KEY, "options.colour: no such option"),
         (["conceptviz", "--name", "sandbox"], KEY, "another name"),
-        (["conceptviz", "--daily-credits", "-1"], KEY, "takes a number above 0"),
+        (["conceptviz", "--daily-credits", "-1"], KEY, "takes a number from 0 up"),
     ],
 )
 def test_an_account_that_cannot_be_used_is_not_kept(words, key, says, command):
@@ -124,7 +124,7 @@ def test_testing_an_account_makes_a_free_call(command):
         server.control.fault("refuse", "aivisualstudio", status=401)
         refused = command("accounts", "test", "aivisualstudio")
         assert refused.code == 2
-        assert "the key or login was refused" in refused.err
+        assert "the key is wrong or revoked" in refused.err
         assert server.control.submits() == 0
 
 

@@ -11,16 +11,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from genstep import dataurl, provenance, sniff
+# what only a finished job needs (sniff, provenance, sidecar, …) is imported there: a request is out sooner
 from genstep.assets import remote
-from genstep.assets.content import checked_type, source_url
-from genstep.assets.download import Fetch, receive
 from genstep.assets.places import Folder, Place, digest
-from genstep.assets.sidecar import GENERATOR, read_sidecar, sidecar, sidecar_path
 from genstep.errors import AssetError, ConfigurationError
 from genstep.models import Asset
 
 if TYPE_CHECKING:
+    from genstep.assets.download import Fetch
     from genstep.provider import Output
 
 #: the largest result, in bytes: of a video, and of anything else
@@ -92,6 +90,8 @@ class AssetStore:
                 remote.remove(asset.uri)
                 remote.remove(f"{asset.uri}.json")
             else:
+                from genstep.assets.sidecar import sidecar_path
+
                 asset.path.unlink(missing_ok=True)
                 sidecar_path(asset.path).unlink(missing_ok=True)
         except OSError as error:
@@ -100,6 +100,9 @@ class AssetStore:
     async def _fill(self, file: BinaryIO, output: Output, kind: str, fetch: Fetch) -> bool:
         """Write the content to ``file``; False where its whole length is not known."""
         import asyncio
+
+        from genstep import dataurl
+        from genstep.assets.download import receive
 
         most = MOST_VIDEO if kind == "video" else MOST
         if output.text is not None:
@@ -120,6 +123,10 @@ class AssetStore:
     def _finish(
         self, part: Path, output: Output, stem: str, kind: str, about: Mapping[str, Any], announced: bool
     ) -> Asset:
+        from genstep import provenance, sniff
+        from genstep.assets.content import checked_type, source_url
+        from genstep.assets.sidecar import GENERATOR, sidecar
+
         media_type = checked_type(part, output, kind, announced)
         if media_type.startswith("image/"):
             data = part.read_bytes()
@@ -149,6 +156,9 @@ class AssetStore:
         return asset
 
     def _copy(self, asset: Asset, stem: str) -> Asset:
+        from genstep import sniff
+        from genstep.assets.sidecar import read_sidecar
+
         try:
             file, part = self._place.open_part(stem)
             try:

@@ -26,7 +26,7 @@ def accounts_command() -> None:
 @click.option("--name", help="What to call it; default: the provider's name.")
 @click.option("--base-url", metavar="URL", help="The service's address, where it is not the usual one.")
 @click.option("--username", help="For services with a login instead of a key.")
-@click.option("--daily-credits", type=options.above_zero, metavar="CREDITS", help="Our own ceiling a UTC day.")
+@click.option("--daily-credits", type=options.from_zero, metavar="CREDITS", help="Our own ceiling a UTC day.")
 @click.option("--allowed-hosts", metavar="HOST,…", help="Hosts whose files may come over plain http.")
 @click.option("--webhook-url", metavar="URL", help="Where the service shall deliver.")
 @click.option("-m", "--model", help="The model to use by default.")

@@ -24,8 +24,8 @@ LISTED = 20
 @options.account_options
 @options.output_folder
 @click.option("--concurrency", type=click.IntRange(min=1), default=8, show_default=True, help="So many at a time.")
-@click.option("--max-credits", type=options.above_zero, metavar="CREDITS", help="Refuse to spend more than this.")
-@click.option("--timeout", type=options.above_zero, metavar="SECONDS", help="Stop waiting for one then; it is kept.")
+@click.option("--max-credits", type=options.from_zero, metavar="CREDITS", help="Refuse to spend more than this.")
+@click.option("--timeout", type=options.from_zero, metavar="SECONDS", help="Stop waiting for one then; it is kept.")
 @click.option("--resume", is_flag=True, help="Look again at what an earlier run left unfinished or perhaps charged.")
 @options.as_json
 def batch_command(

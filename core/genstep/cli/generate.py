@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @options.account_options
 @options.request_options
 @options.output_folder
-@click.option("--timeout", type=options.above_zero, metavar="SECONDS", help="Stop waiting then; the job is kept.")
-@click.option("--max-credits", type=options.above_zero, metavar="CREDITS", help="Refuse to spend more than this.")
+@click.option("--timeout", type=options.from_zero, metavar="SECONDS", help="Stop waiting then; the job is kept.")
+@click.option("--max-credits", type=options.from_zero, metavar="CREDITS", help="Refuse to spend more than this.")
 @click.option("--fresh", is_flag=True, help="Make it anew, though the ledger has the same request.")
 @click.option("--no-wait", is_flag=True, help="Start it, and print its id instead of waiting.")
 @options.as_json

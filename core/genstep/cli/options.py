@@ -23,13 +23,21 @@ _DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0, "m": 30.0}
 
 
 def above_zero(text: str) -> float:
-    """A finite number above 0, such as seconds or credits."""
+    """A finite number above 0, such as a speed."""
+    number = from_zero(text)
+    if number == 0:
+        raise click.BadParameter(f"takes a number above 0, not {text!r}")
+    return number
+
+
+def from_zero(text: str) -> float:
+    """A finite number from 0 up, such as seconds or credits."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise click.BadParameter(f"takes a number above 0, not {text!r}")
+    if not (math.isfinite(number) and number >= 0):
+        raise click.BadParameter(f"takes a number from 0 up, not {text!r}")
     return number
 
 

@@ -22,7 +22,7 @@ UNFINISHED = ("pending", "processing", "uncertain")
 @click.argument("job_ids", nargs=-1, metavar="[ID…]", shell_complete=options.job_ids)
 @click.option("--claim", metavar="JOB", help="An uncertain job became this job of the service.")
 @click.option("--charged/--not-charged", default=None, help="An uncertain job made nothing; was it charged?")
-@click.option("--timeout", type=options.above_zero, metavar="SECONDS", help="Stop waiting then; the job is kept.")
+@click.option("--timeout", type=options.from_zero, metavar="SECONDS", help="Stop waiting then; the job is kept.")
 @options.output_folder
 @options.as_json
 def resume_command(

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import genstep.webhooks as webhooks
 from genstep.client import orders
 from genstep.errors import GenstepError, InvalidRequest, WebhookRejected
 from genstep.models import Balance, Estimate, GenerationRequest, Health, HistoryItem, ModelInfo, Webhook
@@ -114,6 +112,13 @@ class Asking:
         life = self._needs("build_prompt")
         return await life.transport.run(life.provider.build_prompt(parts))
 
+    async def whoami(self) -> Mapping[str, Any]:
+        """Whose key or login it is, in the service's own words: a free call that proves that it is good."""
+        life = self._session.life
+        if life.provider.whoami is None:
+            raise InvalidRequest(f"{life.provider.slug} does not say whose key it is; see: genstep providers")
+        return await life.transport.run(life.provider.whoami())
+
     async def list_webhooks(self) -> list[Webhook]:
         """The webhooks registered with the service."""
         life = self._needs("webhooks")
@@ -137,16 +142,21 @@ class Asking:
     async def deliver(self, body: bytes, signature: str | None) -> None:
         """Take a webhook delivery. A verified one settles its job; one that cannot be verified for want of a secret
         is only a hint to ask the service; one with a wrong signature raises :class:`WebhookRejected`."""
+        import json
+
+        import genstep.webhooks as webhooks
+
         life = self._needs("webhooks")
-        secret = self.account.webhook_secret
-        if secret is not None:
-            webhooks.verify(body, signature or "", secret.get_secret_value(), now=self._session.clock.time())
+        secret, now = self.account.webhook_secret, self._session.clock.time()
         try:
-            payload = json.loads(body)
+            if secret is not None:
+                payload = webhooks.verify(body, signature, secret.get_secret_value(), now=now).payload
+            else:
+                payload = json.loads(body)
             event, job_id = str(payload["event"]), str(payload["data"]["id"])
         except (ValueError, KeyError, TypeError, RecursionError):
             raise WebhookRejected("the delivery is not JSON with an event and a data.id", code="malformed") from None
-        session, text, now = self._session, json.dumps(payload), self._session.clock.time()
+        session, text = self._session, json.dumps(payload)
         slug, verified = life.provider.slug, secret is not None
         await session.on_ledger(lambda ledger: ledger.deliver(slug, event, job_id, text, verified=verified, now=now))
         call = await session.on_ledger(lambda ledger: ledger.call_of_job(slug, job_id))

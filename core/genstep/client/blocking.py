@@ -7,7 +7,7 @@ import concurrent.futures.thread  # noqa: F401  (its exit hook has to be there b
 import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from genstep.client import loop
@@ -194,6 +194,10 @@ class Client:
     def build_prompt(self, **parts: str) -> str:
         """One prompt from structured parts, such as ``subject`` and ``mood``."""
         return loop.run(self._client.build_prompt(**parts))
+
+    def whoami(self) -> Mapping[str, Any]:
+        """Whose key or login it is, in the service's own words: a free call that proves that it is good."""
+        return loop.run(self._client.whoami())
 
     def list_webhooks(self) -> list[Webhook]:
         """The webhooks registered with the service."""

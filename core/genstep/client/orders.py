@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from genstep.capabilities import check
 from genstep.errors import InvalidRequest
-from genstep.inputs import read_image
 from genstep.ledger import CallRow, Opened, RequestRow
 from genstep.models import GenerationRequest
 
@@ -65,6 +64,8 @@ def prepare(request: GenerationRequest, provider: Provider) -> GenerationRequest
         if model is not None:
             request = request.with_fields(model=model)
     if request.image is not None and "image" in spec.fields:
+        from genstep.inputs import read_image
+
         request = request.with_fields(image=read_image(request.image, forms=spec.input_image, provider=provider.slug))
     return provider.prepare(check(request, provider.capabilities, provider.slug))
 

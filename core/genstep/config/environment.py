@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import os
 from collections.abc import Iterable
@@ -53,6 +52,8 @@ def check_environment() -> None:
         known = _names(slugs())
         for name in unknown:
             if name not in known:
+                import difflib
+
                 near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.0)
                 raise ConfigurationError(f"unknown variable {name}; did you mean {near[0]}? Correct it, or unset it")
     if os.environ.get("GENSTEP_HTTP", "") not in ("", "httpx", "httpx2"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,16 +41,20 @@ def _read() -> _Content:
     path = config_file()
     content = _Content(path)
     try:
-        data = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes()
     except FileNotFoundError:
         return content
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from None
+    import tomllib  # only where there is a file: most requests come from the environment
+
+    try:
+        data = tomllib.loads(text.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise ConfigurationError(f"{path}: not TOML: it is not UTF-8 (at line {line})") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{path}: not TOML: {error}") from None
-    except OSError as error:
-        raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from None
     for name in data:
         if name not in ("default", "accounts"):
             raise ConfigurationError(f"{path}: {name}: no such setting; it takes default and [accounts.NAME] tables")

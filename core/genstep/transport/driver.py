@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlencode, urljoin
 
-from genstep import guard, redact
+from genstep import redact
 from genstep.errors import (
     AssetError,
     AuthenticationError,
@@ -207,6 +207,8 @@ class Transport:
     @asynccontextmanager
     async def fetch(self, url: str, *, start: int = 0) -> AsyncIterator[Download]:
         """A result's file, from ``start`` bytes on: guarded, without the key, each redirect checked like the first."""
+        from genstep import guard
+
         headers = {"User-Agent": "genstep", **({"Range": f"bytes={start}-"} if start else {})}
         for _ in range(MAX_REDIRECTS):
             target = await guard.resolve(url, allowed=self._account.allowed_hosts, own=self.base_url or None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from .canvas import Point, polygon_mask
 from .palette import rgb
@@ -136,6 +136,8 @@ def figure(parts: Sequence[Part], smooth: bool, tall: float) -> tuple[Image.Imag
     for code, points in parts:
         outline = _smooth(points) if smooth else points
         shape = polygon_mask((side, side), [(side / 2 + x * tall, side * 0.875 - y * tall) for x, y in outline])
-        picture.paste(rgb(code), (0, 0), shape)
+        # Where nothing was painted yet the colour fills the whole edge, so that no dark rim is left around it.
+        bare = ImageChops.subtract(shape.point([0, *[255] * 255]), mask)
+        picture.paste(rgb(code), (0, 0), ImageChops.lighter(shape, bare))
         mask.paste(255, (0, 0), shape)
     return picture, mask
