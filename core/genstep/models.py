@@ -119,6 +119,19 @@ class GenerationRequest(BaseModel):
         return data
 
 
+_TAKES = {
+    "n": "a whole number from 1 to 10000",
+    "width": "a whole number of pixels from 1",
+    "height": "a whole number of pixels from 1",
+    "steps": "a whole number from 1",
+    "seed": "a whole number",
+    "duration": "seconds, a number above 0",
+    "image": "a URL, a path, a data URL or bytes",
+    "project": "text or a whole number",
+    "options": "a table of the service's own fields",
+}
+
+
 def _encodable(text: str) -> bool:
     try:
         text.encode()
@@ -133,8 +146,8 @@ def _invalid(error: ValidationError) -> InvalidRequest:
     if first["type"] == "extra_forbidden":
         takes = ", ".join(GenerationRequest.model_fields)
         return InvalidRequest(f"{name}: no such field; a request takes {takes}", field=name)
-    text = first["msg"].removeprefix("Value error, ")
-    return InvalidRequest(f"{name}: {text[:1].lower()}{text[1:]}, not {first['input']!r:.60}", field=name)
+    shown = f"{first['input']!r:.60}"
+    return InvalidRequest(f"{name}: takes {_TAKES.get(name, 'text')}, not {shown}", field=name)
 
 
 @dataclass(frozen=True, slots=True)

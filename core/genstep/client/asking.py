@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from genstep.provider import Page
 
 
+#: seconds in which a service that is well would have answered
+HEALTH_PATIENCE = 3.0
+
+
 class Asking:
     """The free verbs; each that a provider does not declare raises :class:`InvalidRequest` and says so."""
 
@@ -96,7 +100,8 @@ class Asking:
         """How the service is: its own word where it has one, else whether it answers at all."""
         life = self._needs("health")
         try:
-            return await life.transport.run(life.provider.health())
+            soon = self._session.clock.monotonic() + HEALTH_PATIENCE
+            return await life.transport.run(life.provider.health(), deadline=soon)
         except GenstepError as error:
             return Health("unreachable", error.to_dict())
 

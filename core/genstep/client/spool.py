@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from genstep import redact
 from genstep.provider import Reply
 
 
@@ -22,7 +23,7 @@ class Spool:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             headers = {name: reply.headers[name] for name in ("date", "content-type") if name in reply.headers}
-            file.write(json.dumps({"status": reply.status, "headers": headers}).encode() + b"\n" + reply.content)
+            file.write(json.dumps({"status": reply.status, "headers": headers}).encode() + b"\n" + redact.scrub(reply.content))
             file.flush()
             os.fsync(file.fileno())
         part.replace(self._folder / f"{call}.reply")
