@@ -24,12 +24,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from genstep import redact
+
 
 class GenstepError(Exception):
     """Base of all errors; ``str(error)`` is one message that says what to do next.
 
-    ``charged`` is False where the service certainly took no money for the call (or gave it back), True where it
-    certainly did, None where nobody can tell.
+    What a service says ends up in errors, so no text of one holds a secret or the query of a URL: they are taken out
+    here, where nothing can be forgotten. ``charged`` is False where the service certainly took no money for the call
+    (or gave it back), True where it certainly did, None where nobody can tell.
     """
 
     def __init__(
@@ -43,11 +46,11 @@ class GenstepError(Exception):
         job_id: str | None = None,
         charged: bool | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(redact.clean(message))
         self.provider = provider
-        self.code = code
+        self.code = None if code is None else redact.clean(code)
         self.status = status
-        self.request_id = request_id
+        self.request_id = None if request_id is None else redact.clean(request_id)
         self.job_id = job_id
         self.charged = charged
         #: the place of its request among those given to ``map``
@@ -174,6 +177,9 @@ def from_dict(data: dict[str, Any]) -> GenstepError:
     kind = globals().get(name, GenstepError)
     if not (isinstance(kind, type) and issubclass(kind, GenstepError)):
         kind = GenstepError
-    if "candidates" in known:
-        known["candidates"] = tuple(known["candidates"])
-    return kind(message, **known)
+    error = kind(message)
+    # set, not handed in: a plug-in's own error may know more than ours take
+    vars(error).update(known)
+    if isinstance(error, SubmissionUncertain):
+        error.candidates = tuple(error.candidates)
+    return error

@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from genstep import redact
+
 if TYPE_CHECKING:
     from genstep.provider import Reply
 
@@ -53,7 +55,8 @@ def text(value: Any) -> str | None:
 
 def said(value: Any) -> str | None:
     """What a service says about an error, as one line without its full stop, short enough to be quoted."""
-    found = " ".join((text(value) or "").split()).rstrip(".")
+    # whole secrets are found, so they go before the cut that would leave a part of one
+    found = " ".join(redact.clean((text(value) or "")[:4000]).split()).rstrip(".")
     return (found if len(found) <= 300 else found[:299] + "…") or None
 
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from genstep.errors import GenstepError, InvalidRequest
+from genstep.errors import ConfigurationError, GenstepError, InvalidRequest
 
 if TYPE_CHECKING:
     from typing import Self
@@ -62,7 +63,7 @@ class GenerationRequest(BaseModel):
     project: str | int | None = None
     options: dict[str, Any] = Field(default_factory=dict)
 
-    def __init__(self, prompt: str | None = None, **fields: Any) -> None:
+    def __init__(self, prompt: str | None = None, /, **fields: Any) -> None:
         if prompt is not None:
             fields["prompt"] = prompt
         try:
@@ -348,5 +349,18 @@ class HttpOptions:
     True, False or a CA file."""
 
     timeout: float = 30.0
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     verify: bool | str = True
+
+    def __post_init__(self) -> None:
+        if self.proxy is not None and not _is_proxy(self.proxy):
+            # without the value: it may hold a password
+            raise ConfigurationError("proxy: takes a URL such as http://host:8080 or socks5://host:1080")
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https", "socks5", "socks5h") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping, S
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
+from genstep import foreign, redact
 from genstep.errors import (
     AuthenticationError,
     GenstepError,
@@ -119,7 +120,8 @@ class Reply:
 
     def line(self) -> str:
         """At most a line of the body, for messages."""
-        text = " ".join(self.content[:400].decode("utf-8", "replace").split())
+        # whole secrets are found, so they go before the cut that would leave a part of one
+        text = " ".join(redact.clean(self.content[:4000].decode("utf-8", "replace")).split())
         return text[:117] + "…" if len(text) > 118 else text
 
     def unreadable(self, what: str, *, secret: bool = False) -> UnreadableReply:
@@ -367,6 +369,7 @@ def error_for_status(reply: Reply, message: str, *, code: str | None = None, **k
     if status == 404:
         return NotFound(message, **known)
     if status == 429:
+        known.setdefault("retry_after", foreign.retry_after(reply.headers))
         return RateLimited(f"too many requests: {message}", **known)
     if 400 <= status < 500:
         return InvalidRequest(f"the service refused it: {message}", **known)

@@ -12,6 +12,8 @@ from threading import Lock
 from urllib.parse import quote, quote_plus
 
 HIDDEN = "•••"
+#: shorter ones may stand in a picture's base64 by chance
+LEAST_IN_BYTES = 8
 LOGGERS = ("httpx", "httpcore", "httpx2", "httpcore2")
 
 # Their children, made when the libraries are imported, perhaps after us; a filter of a parent does not reach them.
@@ -23,6 +25,15 @@ _KEY = re.compile(r"(?<![A-Za-z0-9])(?:cvk_|avs_live_|sk_)[A-Za-z0-9_-]{7,}")
 _URL = re.compile(
     r"""\b([a-z][a-z0-9+.-]{0,15}://)(?:[^\s/?#@"'<>]*@)?([^\s?#"'<>]*)(?:[?#][^\s"'<>]*)?""", re.IGNORECASE
 )
+
+
+class Hidden(str):
+    """A secret on its way: text wherever it is used, ``•••`` where it is shown, as in a traceback with local variables."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return HIDDEN
 
 
 class Redactor:
@@ -38,6 +49,8 @@ class Redactor:
         if inside:
             plain.append(rf"[A-Za-z0-9+/_-]?(?:{'|'.join(inside)})[A-Za-z0-9+/_-]?(?:=|%3D){{0,2}}")
         self._known = re.compile("|".join(plain)) if plain else None
+        long = {form for secret in self._secrets if len(secret) >= LEAST_IN_BYTES for form in _forms(secret)}
+        self._raw = tuple(form.encode("utf-8", "replace") for form in sorted(long, key=len, reverse=True))
 
     def __repr__(self) -> str:
         return f"Redactor({len(self._secrets)} secrets)"
@@ -50,6 +63,13 @@ class Redactor:
             text = _URL.sub(r"\1\2", text)
         text = _BEARER.sub(rf"\1{HIDDEN}", text)
         return _KEY.sub(HIDDEN, text)
+
+    def scrub(self, data: bytes) -> bytes:
+        """A raw reply without the secrets, and otherwise as it came: its URLs are still good, its JSON is JSON."""
+        for form in self._raw:
+            if form in data:
+                data = data.replace(form, HIDDEN.encode())
+        return data
 
 
 _lock = Lock()
@@ -69,6 +89,11 @@ def register_secret(secret: str) -> None:
 def clean(text: str) -> str:
     """``text`` without any registered secret; see :meth:`Redactor.clean`."""
     return _current.clean(text)
+
+
+def scrub(data: bytes) -> bytes:
+    """A raw reply without any registered secret; see :meth:`Redactor.scrub`."""
+    return _current.scrub(data)
 
 
 class _LogFilter(logging.Filter):

@@ -389,8 +389,7 @@ def test_cancel_and_delete(world):
             await client.delete(made.id)
             assert not path.exists()
             assert not path.with_name(path.name + ".json").exists()
-            kept = await client.show(made.id)
-            return kept
+            return await client.show(made.id)
 
     kept = run_virtual(work())
     assert kept.request.prompt == ""
@@ -430,14 +429,15 @@ def test_a_blocking_service_is_waited_for_in_the_background(tmp_path):
 def test_a_process_that_dies_while_sending_leaves_an_uncertain_call(world, monkeypatch):
     async def die():
         client = world.client()
+        taken = asyncio.Event()
 
         async def for_ever():
+            taken.set()
             await asyncio.Event().wait()
 
         world.service.before_reply = for_ever
         task = asyncio.create_task(client.generate("a fox"))
-        while not world.service.charged:
-            await asyncio.sleep(0.01)
+        await taken.wait()
         task.cancel()
         client._session.ledger.close()
 

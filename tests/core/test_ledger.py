@@ -116,8 +116,8 @@ def test_a_ceiling_counts_what_is_spent_and_what_is_spoken_for(ledger):
     assert (refused.value.required, refused.value.available) == (5, 0)
     ledger.failed("c1", 1, 5001, errors.GenerationFailed("no", refunded=True), refunded=True)
     ledger.sending("c3", 1, 5002, ceiling=10)
-    assert ledger.spent_today("studio", 5003) == 10
-    assert ledger.spent_today("studio", 5003 + 86400) == 0
+    assert ledger.spent_today("studio", "toy", 5003) == 10
+    assert ledger.spent_today("studio", "toy", 5003 + 86400) == 0
 
 
 def test_an_unknown_price_reserves_all_that_is_left(ledger):

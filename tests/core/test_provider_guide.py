@@ -75,4 +75,4 @@ def test_the_table_names_all_that_a_provider_may_have() -> None:
 
 def test_every_name_of_genstep_on_the_page_exists() -> None:
     for name in set(re.findall(r"\bgenstep\.([A-Za-z]\w*)", TEXT)):
-        assert name in genstep.__all__ or name in ("foreign", "outcome", "capabilities")
+        assert name in genstep.__all__ or name in ("foreign", "outcome", "capabilities", "testing")

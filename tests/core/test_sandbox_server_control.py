@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from importlib.resources import files
 
 import pytest
 from tests.core.sandbox_drive import BASE, KEYS, Drive, Reply
 
-from genstep.sandbox.server import Request
+from genstep.sandbox.server import Control, Request
+from genstep.sandbox.server.faults import KINDS
 
 CHANGE = {"X_Genstep_Control": "1", "Host": "sandbox.test"}
 
@@ -195,3 +198,13 @@ def test_the_request_log_is_bounded_and_the_count_is_not(drive: Drive) -> None:
     assert len(drive.control.requests("imageapi")) == 10_000
     assert drive.control.count("imageapi", "health") == 10_050
     assert len(json.loads(ask(drive, "GET", "/control/state").body)["requests"]) == 100
+
+
+def test_the_readme_names_every_fault_endpoint_and_control(drive: Drive) -> None:
+    readme = files("genstep.sandbox").joinpath("README.md").read_text("utf-8")
+    words = set(re.findall(r"[\w-]+", readme))
+    endpoints = {route.endpoint for service in drive.app.services.values() for route in service.routes()}
+    assert endpoints - words == set()
+    assert KINDS - words == set()
+    asked = {name for name in vars(Control) if not name.startswith("_")} - {"attach", "detach"}
+    assert asked - words == set()

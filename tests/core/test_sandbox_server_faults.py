@@ -145,7 +145,18 @@ def test_probability_is_drawn_from_the_seed() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "details"),
-    [("explode", {}), ("drop", {"when": "later"}), ("redirect", {}), ("drop", {"probability": 0})],
+    [
+        ("explode", {}),
+        ("drop", {"when": "later"}),
+        ("redirect", {}),
+        ("drop", {"probability": 0}),
+        ("drop", {"probability": 2}),
+        ("drop", {"times": "3"}),
+        ("late", {"seconds": "1"}),
+        ("slow", {"factor": None}),
+        ("refuse", {"status": 99}),
+        ("cut", {"bytes": 1.5}),
+    ],
 )
 def test_faults_that_make_no_sense(drive: Drive, kind: str, details: dict) -> None:
     with pytest.raises(ValueError, match=r"\w"):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from genstep.sandbox.server import SandboxServer
 from genstep.sandbox.server.messages import Request, Response
+from genstep.sandbox.server.webhooks import post
 
 #: what an answer may say of the request that it answers; see ``runs/dialects.py``
 ECHOES = ("{{authorization}}", "{{key}}", "{{password}}")
@@ -39,14 +40,21 @@ class Seen:
 
 
 class World:
-    """``with World("whsec_…") as world``: ``server``, and the strangers ``friend`` (an allowed host) and ``stranger``."""
+    """``with World("whsec_…") as world``: the ``server``, a ``friend`` (a host that is allowed), a ``stranger``.
+
+    ``tokens`` are the login tokens, ``signatures`` those of links, that were handed out so far.
+    """
 
     def __init__(self, webhook_secret: str) -> None:
         self.server = SandboxServer(
-            asset_port=0, speed=100, long_side=64, webhook_secret=webhook_secret, settings=SETTINGS
+            asset_port=0,
+            speed=2000,
+            long_side=64,
+            webhook_secret=webhook_secret,
+            settings=SETTINGS,
+            send=self._delivered,
         )
         self.seen: list[Seen] = []
-        #: login tokens and signatures of links that were handed out
         self.tokens: set[str] = set()
         self.signatures: set[str] = set()
         self.friend = Stranger()
@@ -72,9 +80,17 @@ class World:
         response = await self._answer(request)
         if any(echo.encode() in response.body for echo in ECHOES):
             response = _echoing(request, response)
-        self.tokens.update(re.findall(r'"access_token":"([^"]+)"', response.body.decode("utf-8", "replace")))
-        self.signatures.update(re.findall(r"signature=([0-9a-f]{32})", response.body.decode("utf-8", "replace")))
+        self._handed_out(response.body)
         return response
+
+    async def _delivered(self, url: str, headers: dict[str, str], body: bytes) -> int:
+        self._handed_out(body)
+        return await post(url, headers, body)
+
+    def _handed_out(self, body: bytes) -> None:
+        text = body.decode("utf-8", "replace")
+        self.tokens.update(re.findall(r'"access_token":"([^"]+)"', text))
+        self.signatures.update(re.findall("signature=([0-9a-f]{32})", text))
 
     @property
     def own(self) -> list[Seen]:

@@ -60,8 +60,10 @@ def doctor_command(account: str | None, provider: str | None, as_json: bool) -> 
 
 def _look(what: str, look: Callable[[], str]) -> Finding:
     """A look that may find something wrong: its error is the finding."""
+    from genstep import redact
+
     try:
-        return Finding(what, "ok", look())
+        return Finding(what, "ok", redact.clean(look()))  # a ledger's or output's URL may hold a password
     except GenstepError as error:
         return Finding(what, "wrong", error.message)
 

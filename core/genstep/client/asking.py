@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from genstep import redact
 from genstep.client import orders
 from genstep.errors import GenstepError, InvalidRequest, WebhookRejected
 from genstep.models import Balance, Estimate, GenerationRequest, Health, HistoryItem, ModelInfo, Webhook
@@ -65,7 +67,7 @@ class Asking:
         if life.provider.capabilities.balance:
             said = await life.transport.run(life.provider.balance())
             return said if said.as_of else replace(said, as_of=self._session.clock.time())
-        seen = await self._session.on_ledger(lambda ledger: ledger.last_balance(self.account.name))
+        seen = await self._session.on_ledger(lambda ledger: ledger.last_balance(self.account.name, life.provider.slug))
         if seen is None:
             note = f"{life.provider.slug} says its balance at most in replies to paid calls, and none was seen yet"
             return Balance(None, life.provider.unit, self._session.clock.time(), {"note": note})
@@ -73,7 +75,8 @@ class Asking:
 
     async def estimate(self, prompt: str | GenerationRequest | Mapping[str, Any], **fields: Any) -> Estimate:
         """What a request would cost; checked like one that is bought, and nothing is sent that costs money."""
-        return await self._ask_price(orders.prepare(orders.build(prompt, fields), self.provider))
+        request = orders.build(prompt, fields)
+        return await self._ask_price(await asyncio.to_thread(orders.prepare, request, self.provider))
 
     async def _ask_price(self, request: GenerationRequest) -> Estimate:
         life = self._session.life
@@ -155,7 +158,7 @@ class Asking:
         secret, now = self.account.webhook_secret, self._session.clock.time()
         try:
             if secret is not None:
-                payload = webhooks.verify(body, signature, secret.get_secret_value(), now=now).payload
+                payload = webhooks.verify(body, signature, redact.Hidden(secret.get_secret_value()), now=now).payload
             else:
                 payload = json.loads(body)
             event, job_id = str(payload["event"]), str(payload["data"]["id"])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import concurrent.futures.thread  # noqa: F401  (its exit hook has to be there before ours)
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from genstep.client import loop
@@ -16,6 +18,7 @@ from genstep.client.verbs import AsyncClient
 if TYPE_CHECKING:
     from genstep.accounts import Account
     from genstep.client.buying import OnProgress, Prompt
+    from genstep.client.session import Session
     from genstep.errors import GenstepError
     from genstep.models import (
         Balance,
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
     from genstep.provider import Provider
 
 T = TypeVar("T")
-_open: weakref.WeakSet[Client] = weakref.WeakSet()
+#: not of clients: a call under way keeps its session alive, even where nobody holds the client any more
+_open: weakref.WeakSet[Session] = weakref.WeakSet()
+_sources: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 class Client:
@@ -51,13 +56,13 @@ class Client:
         self._make: Callable[[], AsyncClient] = lambda: AsyncClient(account, ledger=ledger, output=output, http=http)
         self._made: tuple[int, AsyncClient] | None = None
         _ = self._client
-        _open.add(self)
 
     @property
     def _client(self) -> AsyncClient:
         """The client behind, made anew in a forked child: connections and threads do not cross a fork."""
         if self._made is None or self._made[0] != os.getpid():
             self._made = (os.getpid(), self._make())
+            _open.add(self._made[1]._session)
         return self._made[1]
 
     def __enter__(self) -> Self:
@@ -69,9 +74,9 @@ class Client:
     def close(self) -> None:
         """Close; a paid call under way is waited for, since its answer was paid for."""
         made, self._made = self._made, None
-        _open.discard(self)
         if made is not None and made[0] == os.getpid():
             loop.run(made[1].aclose())
+            _open.discard(made[1]._session)
 
     account = property(lambda self: self._client.account, doc=AsyncClient.account.__doc__)
     why = property(lambda self: self._client.why, doc=AsyncClient.why.__doc__)
@@ -140,8 +145,10 @@ class Client:
         timeout: float | None = None,
     ) -> Iterator[Generation | GenstepError]:
         """Many requests, in the service's own batch form where it has one; outcomes in order of completion."""
+        from genstep.client.many import as_list
+
         known: dict[str, Any] = {"key": key, "fresh": fresh, "timeout": timeout}
-        return _iterate(self._client.map(list(requests), concurrency=concurrency, max_credits=max_credits, **known))
+        return _iterate(self._client.map(as_list(requests), concurrency=concurrency, max_credits=max_credits, **known))
 
     def status(self, job_id: str, *, ask: bool = True) -> Job:
         """The job as it stands; with ``ask`` the service is asked once where it is not done."""
@@ -225,14 +232,19 @@ class Client:
 
 def _iterate(source: Any) -> Iterator[Any]:
     """An async iterator, taken item by item on the loop."""
-    try:
-        while True:
-            try:
-                yield loop.run(anext(source))
-            except StopAsyncIteration:
-                return
-    finally:
-        loop.run(source.aclose())
+    _sources.add(source)
+    while True:
+        try:
+            taken = loop.run(anext(source))
+        except StopAsyncIteration:
+            return
+        try:
+            yield taken
+        except GeneratorExit:
+            # at the very end of the process the loop's thread has stopped already
+            if not sys.is_finalizing():
+                loop.run(source.aclose())
+            raise
 
 
 _default: Client | None = None
@@ -248,10 +260,18 @@ def generate(prompt: Prompt, **fields: Any) -> Generation:
 
 def _close_all() -> None:
     """At the end of the process: wait for paid calls under way, so that nothing paid for is cut off."""
-    for client in list(_open):
-        client.close()
+    loop.settle()
+    for source in list(_sources):
+        with suppress(RuntimeError):  # a daemon thread waits for it just now
+            loop.run(source.aclose())
+    for session in list(_open):
+        loop.run(session.aclose())
 
 
 # Thread pools refuse work once their own exit hook has run, which is before any `atexit` function; hooks of `threading`
 # run last in, first out, so ours comes before theirs.
 getattr(threading, "_register_atexit", atexit.register)(_close_all)
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_open.clear)
+    os.register_at_fork(after_in_child=_sources.clear)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,6 @@ from genstep.ledger.records import FINAL_STATES
 from genstep.models import Asset, Generation, GenerationRequest, Job
 
 if TYPE_CHECKING:
-    from genstep.client.life import Life
     from genstep.ledger import CallRow, Ledger, Opened, RequestRow
 
 Prompt = str | GenerationRequest | Mapping[str, Any]
@@ -38,8 +38,7 @@ class Buying(Asking):
     """The inside of ``submit``, ``wait`` and ``generate``."""
 
     def _deadline(self, timeout: float | None) -> float:
-        if timeout is not None and not timeout >= 0:
-            raise InvalidRequest(f"timeout: seconds from 0 up, not {timeout!r}", field="timeout")
+        at_least_0("timeout", timeout)
         return self._session.clock.monotonic() + (DEFAULT_TIMEOUT if timeout is None else timeout)
 
     async def _row(self, job_id: str) -> RequestRow:
@@ -62,6 +61,8 @@ class Buying(Asking):
     ) -> list[Opened]:
         """Write the rows of some orders, and start the paid calls for what the ledger cannot answer."""
         session = self._session
+        session.check_open()
+        at_least_0("max_credits", max_credits)
         await asyncio.to_thread(session.store.check)
         made = {one.row.fingerprint: one for one in wanted}
         if max_credits is not None or session.account.daily_credits is not None:
@@ -164,16 +165,21 @@ class Buying(Asking):
             if not open_calls:
                 return await self._generation(row, from_cache=False)
             followed = {life.follow(call.id) for call in open_calls}
-            done = await self._until_any(followed, deadline, life)
+            done = await self._until_any(followed, deadline, life.changed([call.id for call in open_calls]))
             for task in done:
+                if task.cancelled():
+                    raise self._still_running(row, "its client was closed")
                 if task.exception() is not None:
                     raise self._at_job(task.exception(), row)
             if not done and self._session.clock.monotonic() >= deadline:
-                raise WaitTimeout(
-                    f"job {row.id} is still running; it is kept: wait for it again, or run: genstep resume {row.id}",
-                    provider=row.provider,
-                    job_id=row.id,
-                )
+                raise self._still_running(row, "time is up")
+
+    def _still_running(self, row: RequestRow, why: str) -> WaitTimeout:
+        return WaitTimeout(
+            f"job {row.id} is still running, and {why}; it is kept: wait for it again, or run: genstep resume {row.id}",
+            provider=row.provider,
+            job_id=row.id,
+        )
 
     async def _answer(self, row: RequestRow) -> Generation | None:
         """A complete request, from the ledger; its files are copied where another folder is asked for."""
@@ -209,22 +215,24 @@ class Buying(Asking):
         raise GenerationFailed(f"job {row.id} is {found.status}", job_id=row.id, provider=row.provider)
 
     def _at_job(self, error: BaseException | None, row: RequestRow) -> BaseException:
+        """The error for one of those who wait; all of them get their own."""
         assert error is not None
         if isinstance(error, GenstepError):
+            error = copy(error)
             error.job_id = row.id
         return error
 
     async def _until(self, waited: asyncio.Future[Any], deadline: float) -> None:
-        if not await self._until_any({waited}, deadline, None):
+        try:
+            await self._until_any({waited}, deadline)
+        finally:
             waited.cancel()
 
-    async def _until_any(self, tasks: set[Any], deadline: float, life: Life | None) -> set[Any]:
-        """Those of some tasks that are done before the deadline; progress wakes too. None of them is cancelled."""
+    async def _until_any(self, tasks: set[Any], deadline: float, *wakes: Awaitable[None]) -> set[Any]:
+        """Those of some tasks that are done before the deadline; ``wakes`` end it too. None of the tasks is
+        cancelled."""
         clock = self._session.clock
-        rest = asyncio.ensure_future(clock.sleep(deadline - clock.monotonic()))
-        extra = {rest}
-        if life is not None:
-            extra.add(asyncio.ensure_future(life.changed()))
+        extra = {asyncio.ensure_future(one) for one in (clock.sleep(deadline - clock.monotonic()), *wakes)}
         try:
             done, _ = await asyncio.wait({*tasks, *extra}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -241,6 +249,12 @@ class Buying(Asking):
         if not uncertain:
             raise InvalidRequest(f"job {row.id} is not uncertain, so there is nothing to settle", job_id=row.id)
         await life.settle(uncertain[0], claim, charged)
+
+
+def at_least_0(name: str, value: object) -> None:
+    """Refuse a timeout or ceiling that is no number, or below 0."""
+    if value is not None and not (isinstance(value, (int, float)) and value >= 0):
+        raise InvalidRequest(f"{name}: a number from 0 up, not {value!r}", field=name)
 
 
 def _stem(asset: Asset) -> str:

@@ -11,6 +11,7 @@ from genstep.accounts import LOOPBACK
 from genstep.client.saving import Saving
 from genstep.errors import (
     GenerationFailed,
+    GenstepError,
     InvalidRequest,
     NotFound,
     ProviderUnavailable,
@@ -45,6 +46,8 @@ class Life(Saving):
             task = asyncio.create_task(self._follow(call), name=f"genstep follows {call}")
             self._followed[call] = task
             task.add_done_callback(lambda _: self._followed.pop(call, None))
+            # those who wait raise its error; where nobody does any more, it is no bug
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
     async def _follow(self, call: str) -> CallRow:
@@ -59,7 +62,7 @@ class Life(Saving):
             elif row.state in ("intent", "sending"):
                 await self.recover(row)
             elif row.state == "completed":
-                await asyncio.shield(asyncio.create_task(self.save(row)))
+                await self.save(row)
             else:
                 schedule = schedule or await self._schedule(row)
                 if await self._rest(row, schedule):
@@ -125,7 +128,7 @@ class Life(Saving):
         try:
             if isinstance(state, Running):
                 await self.db(self.ledger.progress, row.id, now, state.progress)
-                self.tell()
+                self.tell(row.id)
                 return False
             if isinstance(state, Completed):
                 self.made[row.id] = state
@@ -156,7 +159,9 @@ class Life(Saving):
         if row.state == "intent":
             with suppress(LostClaim):
                 await self.db(self.ledger.cancelled, row.id, self.clock.time(), refunded=True)
-                self.tell()
+                if row.id in self.unsent:
+                    self.paid[row.id].cancel()
+                self.tell(row.id)
                 return ""
             row = await self.db(self.ledger.call, row.id)
         if row.state in FINAL_STATES or row.state == "completed":
@@ -170,9 +175,14 @@ class Life(Saving):
             return "its paid request is being sent just now; cancel it again in a moment"
         if not await self.transport.run(self.provider.cancel(row.job_id)):
             return f"{self.provider.slug} could not cancel it any more; its result can be fetched with: genstep resume"
+        refunded: bool | None = None
+        with suppress(GenstepError):
+            state = await self.transport.run(self.provider.poll(row.job_id))
+            refunded = state.refunded if isinstance(state, Failed) else None
         with suppress(LostClaim):
-            await self.db(self.ledger.cancelled, row.id, self.clock.time())
-        self.tell()
+            await self.db(self.ledger.cancelled, row.id, self.clock.time(), refunded=refunded)
+            self.spool.drop(row.id)
+        self.tell(row.id)
         self.nudge(row.id)
         return ""
 
@@ -181,6 +191,12 @@ class Life(Saving):
         epoch = await self.db(self.ledger.claim, row.id, self.clock.time())
         if epoch is None:
             raise InvalidRequest(f"another process has the paid call {row.id} in hand; try again when it is done")
+        try:
+            await self._settle(row, epoch, claim, charged)
+        finally:
+            await self.db(self.ledger.release, row.id, epoch)
+
+    async def _settle(self, row: CallRow, epoch: int, claim: str | None, charged: bool | None) -> None:
         now = self.clock.time()
         if claim is None:
             said = "was charged" if charged else "was not charged"
@@ -202,9 +218,13 @@ class Life(Saving):
         await self.db(self.ledger.accepted, row.id, epoch, now, Settled(job_id=claim))
 
     async def drain(self) -> None:
-        """Wait for the paid calls under way; nothing may cut them off."""
+        """Wait for the paid calls under way, which nothing may cut off; what was not sent yet is not sent any more."""
+        followers = list(self._followed.values())
+        for follower in followers:
+            follower.cancel()
+        await asyncio.gather(*followers, return_exceptions=True)
         while self.paid:
-            await asyncio.wait(set(self.paid.values()))
-        for task in list(self._followed.values()):
-            task.cancel()
-        await asyncio.gather(*self._followed.values(), return_exceptions=True)
+            for call, task in self.paid.items():
+                if call in self.unsent and not task.cancelling():
+                    task.cancel()
+            await asyncio.wait(set(self.paid.values()), return_when=asyncio.FIRST_COMPLETED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import os
 import queue
 import threading
@@ -13,6 +14,8 @@ T = TypeVar("T")
 V = TypeVar("V")
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+#: what threads that outlive the main one wait for
+_waited: set[concurrent.futures.Future[Any]] = set()
 
 
 def loop() -> asyncio.AbstractEventLoop:
@@ -27,7 +30,7 @@ def loop() -> asyncio.AbstractEventLoop:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the loop and wait for it; an interrupt cancels the wait, never a paid call."""
-    waiting = asyncio.run_coroutine_threadsafe(work, loop())
+    waiting = _start(work)
     try:
         return waiting.result()
     except BaseException:
@@ -39,7 +42,7 @@ def run_telling(work: Callable[[Callable[[V], None]], Coroutine[Any, Any, T]], l
     """Like :func:`run`, for work that tells things: the listener runs here on the caller's thread, where a slow one
     holds up nobody else."""
     told: queue.SimpleQueue[tuple[V] | None] = queue.SimpleQueue()
-    waiting = asyncio.run_coroutine_threadsafe(work(lambda value: told.put((value,))), loop())
+    waiting = _start(work(lambda value: told.put((value,))))
     waiting.add_done_callback(lambda _: told.put(None))
     try:
         while (value := told.get()) is not None:
@@ -50,8 +53,22 @@ def run_telling(work: Callable[[Callable[[V], None]], Coroutine[Any, Any, T]], l
         raise
 
 
+def _start(work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+    waiting = asyncio.run_coroutine_threadsafe(work, loop())
+    if not threading.current_thread().daemon:
+        _waited.add(waiting)
+        waiting.add_done_callback(_waited.discard)
+    return waiting
+
+
+def settle() -> None:
+    """At the end of the process, let other threads have what they wait for, but daemons."""
+    concurrent.futures.wait(list(_waited))
+
+
 def _forked() -> None:
     global _loop, _lock
+    _waited.clear()
     _loop, _lock = None, threading.Lock()
 
 

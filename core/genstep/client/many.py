@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from genstep.client import orders
+from genstep.client.buying import at_least_0
 from genstep.errors import BudgetExceeded, GenstepError, InvalidRequest
-from genstep.models import Generation
+from genstep.models import Generation, GenerationRequest
 
 if TYPE_CHECKING:
     from genstep.client.buying import Prompt
@@ -43,19 +43,31 @@ class _Purse:
         self.left -= price
 
 
+def as_list(requests: Any) -> list[Prompt]:
+    """The requests, taken in once. A single one is refused: its letters or fields are iterable too, and cost money."""
+    if isinstance(requests, (str, bytes, Mapping, GenerationRequest)) or not isinstance(requests, Iterable):
+        raise InvalidRequest(
+            f"requests: a list of prompts or requests, not one {type(requests).__name__}; put it in a list",
+            field="requests",
+        )
+    return list(requests)
+
+
 async def run_many(
     client: AsyncClient,
     requests: Sequence[Prompt],
-    concurrency: int,
+    concurrency: object,
     max_credits: float | None,
     key: str,
     fresh: bool,
     timeout: float | None,
-) -> AsyncIterator[Outcome]:
+) -> AsyncGenerator[Outcome, None]:
     """Yield one outcome a request; an error carries ``index``, its request's place in what was given."""
-    if concurrency < 1:
-        raise InvalidRequest(f"concurrency: a whole number from 1, not {concurrency}", field="concurrency")
-    outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
+    if not isinstance(concurrency, int) or concurrency < 1:
+        raise InvalidRequest(f"concurrency: a whole number from 1, not {concurrency!r}", field="concurrency")
+    at_least_0("max_credits", max_credits)
+    at_least_0("timeout", timeout)
+    outcomes: asyncio.Queue[Outcome | Exception] = asyncio.Queue()
     ready, refused = await _check(client, requests, key)
     for error in refused:
         outcomes.put_nowait(error)
@@ -88,10 +100,19 @@ async def run_many(
 
             await asyncio.gather(*(one(index, which) for which, (index, _) in enumerate(members)))
 
-    tasks = [asyncio.create_task(chunk(members)) for members in await _chunks(client, ready, fresh)]
+    async def told(members: list[tuple[int, orders.Order]]) -> None:
+        try:
+            await chunk(members)
+        except Exception as bug:  # noqa: BLE001  (it is raised below, rather than an outcome waited for in vain)
+            outcomes.put_nowait(bug)
+
+    tasks = [asyncio.create_task(told(members)) for members in await _chunks(client, ready, fresh)]
     try:
         for _ in requests:
-            yield await _next(outcomes, tasks)
+            outcome = await outcomes.get()
+            if not isinstance(outcome, (Generation, GenstepError)):
+                raise outcome
+            yield outcome
     finally:
         for task in tasks:
             task.cancel()
@@ -101,15 +122,15 @@ async def run_many(
 async def _check(
     client: AsyncClient, requests: Sequence[Prompt], key: str
 ) -> tuple[list[tuple[int, orders.Order]], list[GenstepError]]:
-    """Check all before the first is sent; equal requests get a key by their occurrence."""
+    """Check all before the first is sent; what is the same purchase again gets a key by its occurrence."""
     seen: Counter[str] = Counter()
     ready, refused = [], []
     for index, given in enumerate(requests):
         try:
             request = orders.build(given, {})
-            same = json.dumps(request.canonical(), sort_keys=True, default=str)
-            own_key = f"{key}#{seen[same]}" if seen[same] else key
-            ready.append((index, await client._order(request, own_key)))
+            one = await client._order(request, key)
+            same = one.row.fingerprint
+            ready.append((index, await client._order(request, f"{key}#{seen[same]}") if seen[same] else one))
             seen[same] += 1
         except GenstepError as error:
             refused.append(_at(error, index))
@@ -144,22 +165,6 @@ async def _chunks(
             chunks.append(members)
         members.append((index, one))
     return chunks
-
-
-async def _next(outcomes: asyncio.Queue[Outcome], tasks: Sequence[asyncio.Task[None]]) -> Outcome:
-    """The next outcome; a bug in a chunk is raised rather than waited for in vain."""
-    if not outcomes.empty():
-        return outcomes.get_nowait()
-    getter = asyncio.ensure_future(outcomes.get())
-    pending = {getter, *(task for task in tasks if not task.done())}
-    while not getter.done():
-        done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-        for task in done - {getter}:
-            pending.discard(task)
-            if not task.cancelled() and task.exception() is not None:
-                getter.cancel()
-                raise task.exception()  # type: ignore[misc]
-    return getter.result()
 
 
 def _at(error: GenstepError, index: int) -> GenstepError:

@@ -46,7 +46,7 @@ def build(
     if isinstance(prompt_or_request, GenerationRequest):
         return GenerationRequest(**{**prompt_or_request.given(), **fields}) if fields else prompt_or_request
     if isinstance(prompt_or_request, Mapping):
-        return GenerationRequest(**{**prompt_or_request, **fields})
+        return GenerationRequest(**{**{str(name): value for name, value in prompt_or_request.items()}, **fields})
     if not isinstance(prompt_or_request, str):
         raise InvalidRequest(
             f"prompt: a text, a GenerationRequest or a mapping of its fields, not {type(prompt_or_request).__name__}",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from genstep.assets import stem_for
 from genstep.errors import AssetError, GenerationFailed, GenstepError, from_dict
 from genstep.ledger import CallRow, ItemRow, Ledger, RequestRow, request_status
+from genstep.ledger.records import FORGOTTEN
 from genstep.models import Asset, Cost, Generation, GenerationRequest, InputImage, Job
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ async def save(
                 saved.append(asset)
         return member.request, member.number, saved
 
+    # a deleted request that shared the call stays deleted
+    members = [member for member in members if requests[member.request].request != FORGOTTEN]
     wanted = [member for member in members if member.position in outputs]
     done = await asyncio.gather(*(item(member) for member in wanted), return_exceptions=True)
     for problem in done:
@@ -180,7 +183,7 @@ def cost(row: RequestRow, calls: Sequence[CallRow], shares: Mapping[str, float])
     charged = [call.charged * shares[call.id] for call in paid if call.charged is not None]
     estimated = [call.estimated * shares[call.id] for call in calls if call.estimated is not None]
     balances = [call.balance for call in calls if call.balance is not None]
-    refunds = {call.refunded for call in calls if call.state == "failed"}
+    refunds = {call.refunded for call in calls if call.state in ("failed", "cancelled")}
     return Cost(
         charged=sum(charged) if charged else None if paid else 0.0,
         unit=row.unit,

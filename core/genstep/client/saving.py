@@ -9,11 +9,11 @@ from typing import Any
 from genstep.client import results
 from genstep.client.orders import call_row
 from genstep.client.sending import Paid, Sending
-from genstep.errors import AssetError, ConfigurationError, GenstepError, ProviderUnavailable, RateLimited
+from genstep.errors import AssetError, ConfigurationError, GenstepError, NotFound, ProviderUnavailable, RateLimited
 from genstep.ledger import CallRow, ItemRow, LostClaim
 from genstep.ledger.owner import alive
 from genstep.models import GenerationRequest, InputImage
-from genstep.provider import Completed, Reply, State, Submitted
+from genstep.provider import Completed, Failed, Reply, State, Submitted
 
 log = logging.getLogger("genstep")
 
@@ -42,7 +42,9 @@ class Saving(Sending):
         row = await self.db(self.ledger.call, row.id)
         if row.state == "intent":
             if await self._can_be_rebuilt(row):
-                self.send(row, await self.requests(row))
+                requests = await self.requests(row)
+                if not self.is_sending(row.id):
+                    self.send(row, requests)
             else:
                 error = ConfigurationError("it was never sent, and its input image is not kept: run the request again")
                 await self.db(self.ledger.failed, row.id, epoch, self.clock.time(), error, refunded=True)
@@ -80,6 +82,15 @@ class Saving(Sending):
             return result
         raise ProviderUnavailable("the kept reply does not end the submit flow")
 
+    async def submitted(self, call: CallRow, result: Submitted) -> None:
+        """What comes with the reply itself is saved with it, whoever waits: it may not be had again."""
+        await super().submitted(call, result)
+        if isinstance(result, Completed):
+            try:
+                await self.save(await self.db(self.ledger.call, call.id))
+            except GenstepError as error:
+                log.warning("the results of the paid call %s are not saved yet (%s); resume its job", call.id, error)
+
     async def requests(self, row: CallRow, members: Sequence[ItemRow] = ()) -> list[GenerationRequest]:
         """The items of a call (or these of them) as requests of one each, from what the ledger keeps."""
         members = members or await self.db(self.ledger.items, call=row.id)
@@ -101,6 +112,12 @@ class Saving(Sending):
         if epoch is None:
             await self.clock.sleep(0.5)
             return
+        try:
+            await self._save(row, epoch)
+        finally:
+            await self.db(self.ledger.release, row.id, epoch)
+
+    async def _save(self, row: CallRow, epoch: int) -> None:
         made = self.made.get(row.id) or await self._made_again(row)
         await self._send_again(row, made)
         try:
@@ -137,7 +154,10 @@ class Saving(Sending):
                 raise AssetError("the service's reply is no longer kept, so its results cannot be fetched", code="gone")
             result: Submitted | State = self._replay(await self.requests(row), reply)
         else:
-            result = await self.transport.run(self.provider.poll(row.job_id))
+            try:
+                result = await self.transport.run(self.provider.poll(row.job_id))
+            except NotFound:
+                result = Failed("it is not known any more")
         if not isinstance(result, Completed):
             raise AssetError(
                 "the service no longer says what it made; try again later, or buy it anew with fresh=True (--fresh)",

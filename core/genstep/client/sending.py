@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genstep.errors import (
     BatchTooLarge,
     GenstepError,
-    ProviderUnavailable,
+    NotSent,
     SubmissionUncertain,
 )
 from genstep.ledger import CallRow, LostClaim, Settled
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger("genstep")
-
-#: how often a job may be unknown to its service before we believe it
-UNKNOWN_TIMES = 3
 
 
 class Sending:
@@ -58,7 +56,9 @@ class Sending:
         self.paid: dict[str, asyncio.Task[None]] = {}
         self._started: dict[str, asyncio.Event] = {}
         self.made: dict[str, Completed] = {}
-        self._pulse = asyncio.Event()
+        #: of these, the ones that have not been sent yet: their rows are still ``intent``
+        self.unsent: set[str] = set()
+        self._watched: dict[str, set[asyncio.Event]] = {}
 
     # -- sending ------------------------------------------------------------------------------------------------
 
@@ -67,12 +67,20 @@ class Sending:
     ) -> asyncio.Task[None]:
         """Start a paid call as a task of its own, which no cancelled wait interrupts."""
         self._started[call.id] = asyncio.Event()
+        self.unsent.add(call.id)
         task = asyncio.create_task(self._send(call, list(items), deadline, after), name=f"genstep paid call {call.id}")
         self.paid[call.id] = task
         task.add_done_callback(lambda _: self.paid.pop(call.id, None))
+        task.add_done_callback(lambda _: self.unsent.discard(call.id))
         task.add_done_callback(lambda _: self._started.pop(call.id, asyncio.Event()).set())
-        task.add_done_callback(lambda _: self.tell())
+        task.add_done_callback(lambda _: self.tell(call.id))
+        task.add_done_callback(self._note)
         return task
+
+    def _note(self, task: asyncio.Task[None]) -> None:
+        """Say what a call could not write down itself; its row stays as it was, and whoever follows it looks again."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: %s", task.get_name(), error, exc_info=error)
 
     async def started(self, call: str) -> None:
         """Return once the call is ``sending`` or beyond."""
@@ -89,13 +97,23 @@ class Sending:
         if (task := self.paid.get(call)) is not None:
             await asyncio.wait({task})
 
-    async def changed(self) -> None:
-        """Return when any call of this account has moved."""
-        await self._pulse.wait()
+    async def changed(self, calls: Sequence[str]) -> None:
+        """Return when one of these calls has moved."""
+        moved = asyncio.Event()
+        for call in calls:
+            self._watched.setdefault(call, set()).add(moved)
+        try:
+            await moved.wait()
+        finally:
+            for call in calls:
+                self._watched[call].discard(moved)
+                if not self._watched[call]:
+                    del self._watched[call]
 
-    def tell(self) -> None:
-        pulse, self._pulse = self._pulse, asyncio.Event()
-        pulse.set()
+    def tell(self, call: str) -> None:
+        """Wake all who wait for a call to move."""
+        for moved in self._watched.get(call, ()):
+            moved.set()
 
     async def _send(self, call: CallRow, items: list[GenerationRequest], deadline: float | None, after: float) -> None:
         paid = Paid(self, call)
@@ -114,7 +132,8 @@ class Sending:
         except GenstepError as error:
             await self.refused(call, error, paid)
         except BaseException as error:
-            await self.surprised(call, error, paid)
+            with suppress(LostClaim):
+                await self.surprised(call, error, paid)
             if not isinstance(error, Exception):
                 raise
         else:
@@ -147,17 +166,21 @@ class Sending:
 
     async def surprised(self, call: CallRow, error: BaseException, paid: Paid) -> None:
         """Something that no table foresees, such as a reply that our parser cannot read: its raw bytes are kept."""
-        why = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        known = isinstance(error, GenstepError)
+        why = str(error) if known else f"{type(error).__name__}: {error}".rstrip(": ")
         now = self.clock.time()
         if not paid.sent:
-            failure = error if isinstance(error, GenstepError) else ProviderUnavailable(f"not sent ({why})")
+            if isinstance(error, asyncio.CancelledError):
+                why = "the client was closed before its turn came"
+            failure = error if isinstance(error, GenstepError) else NotSent(f"it was not sent: {why}", charged=False)
             await self.db(self.ledger.failed, call.id, call.epoch, now, failure, refunded=True)
             return
         status: int | None = getattr(error, "status", None)
+        kept = "its reply is kept as it came, " if self.spool.holds(call.id) else ""
         lost = SubmissionUncertain(
-            f"the outcome of the paid request is not known ({why}); it is perhaps charged, a reply is kept raw, "
+            f"the outcome of the paid request is not known: {why}; it is perhaps charged, {kept}"
             "and it is not sent again by itself",
-            code="unreadable_reply",
+            code="unreadable_reply" if kept else "connection_lost",
             provider=self.provider.slug,
             status=status,
         )
@@ -184,6 +207,7 @@ class Sending:
             parts.append((new, part, [(m.request, m.number) for m in members[start : start + size]]))
         await self.db(self.ledger.move_items, [(new, owned) for new, _, owned in parts])
         await self.db(self.ledger.failed, call.id, call.epoch, now, error, refunded=True)
+        self.spool.drop(call.id)
         await asyncio.gather(*(self.send(new, part, deadline=deadline) for new, part, _ in parts))
 
 
@@ -202,6 +226,7 @@ class Paid:
         ceiling = life.account.daily_credits
         await life.db(life.ledger.sending, call.id, call.epoch, life.clock.time(), ceiling=ceiling)
         self.sent = True
+        life.unsent.discard(call.id)
         if (event := life._started.get(call.id)) is not None:
             event.set()
 
@@ -211,6 +236,7 @@ class Paid:
             life.spool.drop(call.id)
             await life.db(life.ledger.not_taken, call.id, call.epoch, life.clock.time())
             self.sent = False
+            life.unsent.add(call.id)
 
     async def received(self, reply: Reply) -> None:
         try:

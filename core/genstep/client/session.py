@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,20 +51,31 @@ class Session:
         self.store = AssetStore(output)
         self._http = http or HttpOptions()
         self._network = network
-        self._where = Path(ledger) if ledger is not None else Path(config.default_ledger())
+        self._where = _file(config.default_ledger() if ledger is None else ledger)
         self._ledger: Ledger | None = None
+        self._opening = threading.Lock()
+        self._closing: asyncio.Task[None] | None = None
+        self._closed = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="genstep-ledger")
-        self._lives: dict[str, Life] = {}
+        self._lives: dict[tuple[str, str], Life] = {}
         self._https: list[Http] = []
 
     @property
     def ledger(self) -> Ledger:
-        if self._ledger is None:
-            self._ledger = Ledger(self._where)
-        return self._ledger
+        with self._opening:
+            if self._ledger is None:
+                self._ledger = Ledger(self._where)
+            return self._ledger
+
+    def check_open(self) -> None:
+        """Nothing is bought through a client that is being closed."""
+        if self._closing is not None:
+            raise ConfigurationError("the client is closed; make a new one")
 
     async def db(self, method: Callable[..., T], *values: Any, **named: Any) -> T:
         """Run a ledger method on the one ledger thread; a cancelled wait leaves it to finish."""
+        if self._closed:
+            self.check_open()
         return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: method(*values, **named))
 
     async def on_ledger(self, work: Callable[[Ledger], T]) -> T:
@@ -78,27 +90,30 @@ class Session:
         """The life of the account that a ledger row belongs to, found by its name where it is not ours."""
         if (row.account, row.provider) == (self.account.name, self.provider.slug):
             return self.life
-        if row.account not in self._lives:
-            try:
-                account = config.resolve_account(row.account).account
-            except ConfigurationError as error:
-                raise ConfigurationError(
-                    f"job {row.id} belongs to the account {row.account!r} of {row.provider}, "
-                    f"which is not set up here: {error}",
-                    job_id=row.id,
-                ) from None
-            return self._life(account, provider_of(account))
-        return self._lives[row.account]
+        known = self._lives.get((row.account, row.provider))
+        if known is not None:
+            return known
+        try:
+            account = config.resolve_account(row.account).account
+            if account.provider != row.provider:
+                raise ConfigurationError(f"the account of that name is one of {account.provider}")
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"job {row.id} belongs to the account {row.account!r} of {row.provider}, "
+                f"which is not set up here: {error}",
+                job_id=row.id,
+            ) from None
+        return self._life(account, provider_of(account))
 
     def _life(self, account: Account, provider: Provider) -> Life:
-        life = self._lives.get(account.name)
+        life = self._lives.get((account.name, provider.slug))
         if life is None:
             http = self._network(account) if self._network else self._real(account, provider)
             self._https.append(http)
             transport = Transport(account, provider, http, self.clock)
             spool = Spool(self._where.parent / "spool")
             life = Life(account, provider, transport, self.ledger, self.db, self.store, spool, self.clock)
-            self._lives[account.name] = life
+            self._lives[account.name, provider.slug] = life
         return life
 
     def _real(self, account: Account, provider: Provider) -> Http:
@@ -106,21 +121,33 @@ class Session:
         return RealHttp(self._http, tls=not base.startswith("http://"))
 
     async def aclose(self) -> None:
-        """Wait for open paid calls, then let everything go."""
-        for life in self._lives.values():
+        """Wait for open paid calls, then let everything go, once; an interrupt ends only the wait for that."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        for life in list(self._lives.values()):
             await life.drain()
         for http in self._https:
             await http.aclose()
         if self._ledger is not None:
             await self.db(self._ledger.close)
+        self._closed = True
         self._thread.shutdown(wait=False)
 
 
+def _file(ledger: str | os.PathLike[str]) -> Path:
+    if "://" in str(ledger):
+        raise ConfigurationError("ledger: the path of a file, not a URL; leave it out or set GENSTEP_LEDGER to a path")
+    return Path(ledger)
+
+
 def provider_of(account: Account) -> Provider:
-    """The provider object of a checked account; its secrets are registered for redaction first."""
+    """The provider object of a checked account; its secrets are registered for redaction."""
+    provider = plugins.load(account.provider)
+    check_account(account, provider)
     for secret in account.secrets():
         redact.register_secret(secret)
     redact.install_log_filter()
-    provider = plugins.load(account.provider)
-    check_account(account, provider)
     return provider(account)

@@ -23,10 +23,17 @@ class Spool:
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             headers = {name: reply.headers[name] for name in ("date", "content-type") if name in reply.headers}
-            file.write(json.dumps({"status": reply.status, "headers": headers}).encode() + b"\n" + redact.scrub(reply.content))
+            head = json.dumps({"status": reply.status, "headers": headers}).encode()
+            file.write(head + b"\n" + redact.scrub(reply.content))
             file.flush()
             os.fsync(file.fileno())
         part.replace(self._folder / f"{call}.reply")
+        if os.name == "posix":  # its new name is durable with its folder
+            folder = os.open(self._folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def read(self, call: str) -> Reply | None:
         try:
@@ -35,6 +42,9 @@ class Spool:
             return None
         known = json.loads(head)
         return Reply(known["status"], known["headers"], content)
+
+    def holds(self, call: str) -> bool:
+        return (self._folder / f"{call}.reply").exists()
 
     def drop(self, call: str) -> None:
         (self._folder / f"{call}.reply").unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from genstep.client import orders, results
@@ -134,10 +134,12 @@ class AsyncClient(Buying):
         Equal requests are told apart by their occurrence. A request that cannot be made yields its error; the others
         go on. ``max_credits`` bounds the whole map, ``timeout`` each request.
         """
-        from genstep.client.many import run_many
+        from genstep.client.many import as_list, run_many
 
-        async for outcome in run_many(self, list(requests), concurrency, max_credits, key, fresh, timeout):
-            yield outcome
+        outcomes = run_many(self, as_list(requests), concurrency, max_credits, key, fresh, timeout)
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                yield outcome
 
     # -- what the ledger knows ------------------------------------------------------------------------------------
 
@@ -194,6 +196,9 @@ class AsyncClient(Buying):
         kept = await self._session.on_ledger(lambda ledger: [results.asset_of(a) for _, a in ledger.assets(row.id)])
         for asset in kept:
             await asyncio.to_thread(self._session.store.remove, asset)
+        life = self._session.life_of(row)
+        for call in await self._session.on_ledger(lambda ledger: ledger.calls(row.id)):
+            life.spool.drop(call.id)
         await self._session.on_ledger(lambda ledger: ledger.forget(row.id))
 
     async def purge(self, older_than: float) -> int:

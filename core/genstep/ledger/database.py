@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from genstep.errors import ConfigurationError
 from genstep.ledger import owner as owners
 from genstep.ledger.schema import MIGRATIONS, VERSION
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_forking = threading.Lock()
+_held: list[Database] = []
 
 
 class Database:
@@ -22,6 +28,8 @@ class Database:
         self.owner = owners.new()
         self._lock = threading.RLock()
         self._db = self._open()
+        with _forking:
+            _databases.add(self)
 
     def _open(self) -> sqlite3.Connection:
         try:
@@ -54,8 +62,14 @@ class Database:
         return db
 
     def close(self) -> None:
+        """Close, and let others take over what was not brought to its end."""
         owners.retire(self.owner)
         with self._lock:
+            with suppress(sqlite3.Error):
+                self._db.execute(
+                    "UPDATE calls SET owner = '' WHERE owner = ? AND state IN ('intent', 'sending', 'completed')",
+                    (self.owner,),
+                )
             self._db.close()
 
     @contextmanager
@@ -75,3 +89,29 @@ class Database:
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         with self._lock:
             return self._db.execute(sql, values).fetchall()
+
+
+def _hold() -> None:
+    """Before a fork: no connection is in the middle of anything."""
+    _forking.acquire()
+    _held.extend(_databases)
+    for database in _held:
+        database._lock.acquire()
+
+
+def _let_go() -> None:
+    while _held:
+        _held.pop()._lock.release()
+    _forking.release()
+
+
+def _drop() -> None:
+    """In the child: an inherited connection counts locks that only the parent holds, and what a new one beside it
+    wrote would be lost when the parent closes; so it goes."""
+    for database in _held:
+        database._db.close()
+    _let_go()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_drop)

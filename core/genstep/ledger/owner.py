@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -35,13 +36,33 @@ def alive(owner: str) -> bool:
         return False
     if started:
         return _started(pid) == started
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
+    return _exists(pid)
+
+
+if sys.platform == "win32":
+
+    def _exists(pid: int) -> bool:
+        """``os.kill(pid, 0)`` would be Ctrl-C to its console here."""
+        import ctypes
+
+        kernel, code = ctypes.WinDLL("kernel32", use_last_error=True), ctypes.c_ulong()
+        process = kernel.OpenProcess(0x1000, False, pid)
+        if not process:
+            return ctypes.get_last_error() == 5
+        kernel.GetExitCodeProcess(process, ctypes.byref(code))
+        kernel.CloseHandle(process)
+        return code.value == 259
+
+else:
+
+    def _exists(pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
         return True
-    return True
 
 
 def _started(pid: int) -> str:
@@ -61,4 +82,5 @@ def _boot() -> str:
         return ""
 
 
-os.register_at_fork(after_in_child=_living.clear)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_living.clear)

@@ -89,12 +89,12 @@ class Reading(Database):
         rows = self._all("SELECT number, asset FROM assets WHERE request = ? ORDER BY number, ordinal", (request,))
         return [(row["number"], json.loads(row["asset"])) for row in rows]
 
-    def last_balance(self, account: str) -> tuple[float, float] | None:
+    def last_balance(self, account: str, provider: str) -> tuple[float, float] | None:
         """The balance that a reply said last, and when (Unix seconds)."""
         rows = self._all(
-            "SELECT balance, updated_at FROM calls WHERE account = ? AND balance IS NOT NULL "
+            "SELECT balance, updated_at FROM calls WHERE account = ? AND provider = ? AND balance IS NOT NULL "
             "ORDER BY sent_at DESC LIMIT 1",
-            (account,),
+            (account, provider),
         )
         return (rows[0]["balance"], rows[0]["updated_at"]) if rows else None
 
@@ -106,19 +106,19 @@ class Reading(Database):
         )
         return {row["number"]: "failed" if row["error"] and row["state"] == "saved" else row["state"] for row in rows}
 
-    def _spent(self, db: sqlite3.Connection, account: str, now: float) -> float:
+    def _spent(self, db: sqlite3.Connection, account: str, provider: str, now: float) -> float:
         """Spent or reserved by an account since midnight UTC."""
         row = db.execute(
-            "SELECT SUM(COALESCE(charged, estimated, 0)) AS total FROM calls WHERE account = ? AND sent_at >= ? "
-            "AND state <> 'intent' AND COALESCE(refunded, 0) = 0",
-            (account, now - now % 86400),
+            "SELECT SUM(COALESCE(charged, estimated, 0)) AS total FROM calls WHERE account = ? AND provider = ? "
+            "AND sent_at >= ? AND state <> 'intent' AND COALESCE(refunded, 0) = 0",
+            (account, provider, now - now % 86400),
         ).fetchone()
         return float(row["total"] or 0.0)
 
-    def spent_today(self, account: str, now: float) -> float:
+    def spent_today(self, account: str, provider: str, now: float) -> float:
         """What an account has spent or reserved since midnight UTC, in its unit."""
         with self._lock:
-            return self._spent(self._db, account, now)
+            return self._spent(self._db, account, provider, now)
 
     def difference(self, call: str, balance: float) -> float | None:
         """What a call cost by the fall of its account's balance; None where another call may have had a part in it."""

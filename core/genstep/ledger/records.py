@@ -11,6 +11,8 @@ OPEN_STATES = ("intent", "sending", "submitted", "processing", "completed")
 FINAL_STATES = ("saved", "failed", "cancelled", "uncertain")
 #: states in which the money of a call is spent or spoken for
 RESERVED_STATES = ("sending", "submitted", "processing", "completed", "saved", "failed", "cancelled", "uncertain")
+#: what is left of ``RequestRow.request`` when a user deleted the job
+FORGOTTEN = "{}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from genstep.errors import BudgetExceeded, GenstepError
 from genstep.ledger import owner as owners
 from genstep.ledger.reading import REQUEST, Reading, request_row
-from genstep.ledger.records import CallRow, Opened, RequestRow, Settled, request_status
+from genstep.ledger.records import FORGOTTEN, CallRow, Opened, RequestRow, Settled, request_status
 
 if TYPE_CHECKING:
     from genstep.models import Asset
@@ -71,8 +71,8 @@ class Ledger(Reading):
             self._step(db, call, epoch, ("intent",), state="sending", sent_at=now, updated_at=now)
 
     def _reserve(self, db: sqlite3.Connection, call: str, now: float, ceiling: float) -> None:
-        row = db.execute("SELECT account, estimated FROM calls WHERE id = ?", (call,)).fetchone()
-        left = ceiling - self._spent(db, row["account"], now)
+        row = db.execute("SELECT account, provider, estimated FROM calls WHERE id = ?", (call,)).fetchone()
+        left = ceiling - self._spent(db, row["account"], row["provider"], now)
         needed = row["estimated"]
         if needed is None:
             needed = max(left, 0.0)
@@ -91,12 +91,14 @@ class Ledger(Reading):
         self._set(call, epoch, ("sending",), state="intent", sent_at=None, updated_at=now)
 
     def accepted(self, call: str, epoch: int, now: float, settled: Settled) -> None:
-        self._set(call, epoch, ("sending", "uncertain"), state="submitted", updated_at=now, **_known(settled))
+        states = ("sending", "uncertain")
+        self._set(call, epoch, states, state="submitted", owner="", updated_at=now, **_known(settled))
 
     def completed(self, call: str, epoch: int | None, now: float, settled: Settled) -> None:
         """The service is done; what it made has yet to be saved."""
         states = ("sending", "submitted", "processing", "completed")
-        self._set(call, epoch, states, state="completed", updated_at=now, **_known(settled))
+        given_up = {} if epoch is None else {"owner": ""}
+        self._set(call, epoch, states, state="completed", updated_at=now, **given_up, **_known(settled))
 
     def progress(self, call: str, now: float, progress: float | None) -> None:
         self._set(call, None, ("submitted", "processing"), state="processing", progress=progress, updated_at=now)
@@ -104,11 +106,12 @@ class Ledger(Reading):
     def failed(self, call: str, epoch: int | None, now: float, error: GenstepError, *, refunded: bool | None) -> None:
         """The call ended without a result; ``refunded`` True also where nothing was ever taken."""
         states = ("intent", "sending", "submitted", "processing", "completed", "uncertain")
-        values: dict[str, Any] = {"state": "failed", "updated_at": now, "error": json.dumps(error.to_dict())}
-        self._set(call, epoch, states, **values, refunded=None if refunded is None else int(refunded))
+        data, flag = json.dumps(error.to_dict(), default=str), None if refunded is None else int(refunded)
+        self._set(call, epoch, states, state="failed", updated_at=now, error=data, refunded=flag)
 
     def uncertain(self, call: str, epoch: int, now: float, error: GenstepError) -> None:
-        self._set(call, epoch, ("sending",), state="uncertain", updated_at=now, error=json.dumps(error.to_dict()))
+        data = json.dumps(error.to_dict(), default=str)
+        self._set(call, epoch, ("sending",), state="uncertain", owner="", updated_at=now, error=data)
 
     def cancelled(self, call: str, now: float, *, refunded: bool | None = None) -> None:
         states = ("intent", "submitted", "processing")
@@ -137,7 +140,7 @@ class Ledger(Reading):
             for request, number, error in failures:
                 db.execute(
                     "UPDATE items SET error = ? WHERE request = ? AND number = ?",
-                    (json.dumps(error.to_dict()), request, number),
+                    (json.dumps(error.to_dict(), default=str), request, number),
                 )
 
     def unsave(self, request: str, now: float) -> None:
@@ -229,9 +232,8 @@ class Ledger(Reading):
                 (request,),
             )
             db.execute(
-                "UPDATE requests SET live = 0, prompt = '', request = '{}', resumable = 0, fingerprint = id "
-                "WHERE id = ?",
-                (request,),
+                "UPDATE requests SET live = 0, prompt = '', request = ?, resumable = 0, fingerprint = id WHERE id = ?",
+                (FORGOTTEN, request),
             )
 
 

@@ -56,8 +56,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._virtual.now
 
     def run_in_executor(self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> Any:
-        self._virtual.in_threads += 1
         future = super().run_in_executor(executor, func, *args)
+        self._virtual.in_threads += 1
         future.add_done_callback(self._thread_done)
         return future
 

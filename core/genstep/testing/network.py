@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from genstep.errors import NotSent, ProviderUnavailable
 from genstep.provider import Reply
-from genstep.transport.http import Request
 
 if TYPE_CHECKING:
     from genstep.guard import Target
-    from genstep.transport.http import Http
+    from genstep.transport.http import Http, Request
 
 #: what a request meets instead of the service: a reply, an error, or what a function makes of the service's own reply
 Step: TypeAlias = Reply | Exception | Callable[[Reply], Reply | Exception]

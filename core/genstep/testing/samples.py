@@ -41,7 +41,7 @@ def smallest(kind: str, spec: KindSpec, known: Mapping[str, Any]) -> dict[str, A
     """The request of a kind that says only what has to be said."""
     fields: dict[str, Any] = {"kind": kind}
     if spec.prompt is not None:
-        fields["prompt"] = known.get("prompt", PROMPT)
+        fields["prompt"] = known.get("prompt", PROMPT)[: spec.prompt.max_length]
     for name, field in spec.fields.items():
         if field.required and field.default is None:
             fields[name] = known.get(name) or (picture(spec) if name == "image" else allowed(field)[0])

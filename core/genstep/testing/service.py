@@ -69,8 +69,8 @@ def sample(kind: str) -> bytes:
     """A small real file of a kind, made by the sandbox."""
     from genstep.sandbox import media
 
-    small = {"width": 64, "height": 64} if kind in ("image", "infographic", "video") else {}
-    short = {"duration": 0.5} if kind in ("video", "voice", "music") else {}
+    small: dict[str, Any] = {"width": 64, "height": 64} if kind in ("image", "infographic", "video") else {}
+    short: dict[str, Any] = {"duration": 0.5} if kind in ("video", "voice", "music") else {}
     return media.make(kind, "a sample", seed=1, **small, **short).data
 
 
@@ -88,16 +88,12 @@ class _Answers:
         return answer if given is None else given(request)
 
 
-@dataclass(frozen=True)
 class _File:
-    content: bytes
-    status: int = 200
-    location: str | None = None
-    media_type: str | None = None
-
-    @property
-    def length(self) -> int:
-        return len(self.content)
+    def __init__(self, content: bytes, status: int = 200) -> None:
+        self.content, self.status = content, status
+        self.location: str | None = None
+        self.length: int | None = len(content)
+        self.media_type: str | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         yield self.content

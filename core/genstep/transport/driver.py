@@ -66,7 +66,7 @@ class Transport:
             open_submits=int(options.get("open_submits", 8)),
         )
         self._redact = redact.Redactor(account.secrets())
-        self._token: str | None = account.api_key.get_secret_value() if account.api_key else None
+        self._token: str | None = redact.Hidden(account.api_key.get_secret_value()) if account.api_key else None
         self._login_lock = asyncio.Lock()
         base = (account.base_url or provider.base_url or "").rstrip("/")
         path = provider.base_path
@@ -177,17 +177,11 @@ class Transport:
 
     async def _exchange(self, call: Call, token: str | None, paid: PaidCall | None, deadline: float | None) -> Reply:
         headers = {"Accept": "application/json", "User-Agent": "genstep", **call.headers}
-        content: bytes | None = None
-        if call.json is not None:
-            headers["Content-Type"] = "application/json"
-            content = json.dumps(call.json, ensure_ascii=False, separators=(",", ":")).encode()
-        elif call.form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-            content = urlencode(call.form).encode()
         if token is not None:
-            headers["Authorization"] = f"Bearer {token}"
+            headers["Authorization"] = redact.Hidden(f"Bearer {token}")
         params = {name: str(value) for name, value in (call.params or {}).items() if value is not None}
-        request = Request(call.method, self.base_url + call.path, params, headers, content, call.read_timeout)
+        url = self.base_url + call.path
+        request = Request(call.method, url, params, headers, _content(call, headers), call.read_timeout)
         await self.pacer.slot(paid=call.paid, deadline=deadline)
         if paid is not None:
             try:
@@ -231,9 +225,9 @@ class Transport:
             async with self._login_lock:
                 if self._token is None:
                     account = self._account
-                    secret = account.password.get_secret_value() if account.password else ""
+                    secret = redact.Hidden(account.password.get_secret_value() if account.password else "")
                     verb = self._provider.login(account.username or "", secret)
-                    self._token = token = await self.run(verb, deadline=deadline)
+                    self._token = token = redact.Hidden(await self.run(verb, deadline=deadline))
                     redact.register_secret(token)
         return self._token
 
@@ -259,3 +253,14 @@ class Transport:
             status=cause.status,
             request_id=cause.request_id,
         )
+
+
+def _content(call: Call, headers: dict[str, str]) -> bytes | None:
+    """The body of a call, whose type goes into its ``headers``."""
+    if call.json is not None:
+        headers["Content-Type"] = "application/json"
+        return json.dumps(call.json, ensure_ascii=False, separators=(",", ":")).encode()
+    if call.form is not None:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return urlencode(call.form).encode()
+    return None

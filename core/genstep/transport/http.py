@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from genstep.errors import AssetError, ConfigurationError, NotSent, ProviderUnavailable, UnreadableReply
@@ -29,6 +30,16 @@ else:
 
 #: no JSON reply is larger; a data URL of a 4k picture is about 30 MB
 MAX_REPLY = 128 * 1024 * 1024
+
+
+#: a proxy's refusal too: it answers the CONNECT that comes before any request
+NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,9 @@ class Http(Protocol):
 @cache
 def _tls(verify: bool | str) -> ssl.SSLContext:
     """One TLS context a process and setting: making one costs tens of milliseconds."""
+    if isinstance(verify, str):
+        folder = Path(verify).is_dir()
+        return ssl.create_default_context(cafile=None if folder else verify, capath=verify if folder else None)
     return httpx.create_ssl_context(verify=verify)
 
 
@@ -81,15 +95,21 @@ class RealHttp:
         self._files: httpx.AsyncClient | None = None
 
     def _client(self, *, keep: bool, tls: bool) -> httpx.AsyncClient:
-        verify: Any = _tls(self._options.verify) if tls else False
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=10 if keep else 0)
-        return httpx.AsyncClient(
-            verify=verify,
-            proxy=self._options.proxy,
-            limits=limits,
-            follow_redirects=False,
-            timeout=self._options.timeout,
-        )
+        try:
+            verify: Any = _tls(self._options.verify) if tls else False
+            return httpx.AsyncClient(
+                verify=verify,
+                proxy=self._options.proxy,
+                limits=limits,
+                follow_redirects=False,
+                timeout=self._options.timeout,
+            )
+        except (httpx.InvalidURL, OSError, ValueError, TypeError, ImportError) as error:
+            raise ConfigurationError(
+                f"HTTP cannot be set up ({error}); check HttpOptions, and the proxy and certificate variables",
+                charged=False,
+            ) from None
 
     async def send(self, request: Request, *, fresh: bool) -> Reply:
         """The reply, or :class:`NotSent` where it certainly did not arrive, or :class:`ProviderUnavailable`."""
@@ -116,7 +136,7 @@ class RealHttp:
                 return Reply(reply.status_code, dict(reply.headers), await _read(reply))
             finally:
                 await reply.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+        except NEVER_SENT as error:
             why = str(error).strip() or type(error).__name__
             raise NotSent(f"{where} cannot be reached ({why})", code="not_sent", charged=False) from None
         except httpx.ReadTimeout:

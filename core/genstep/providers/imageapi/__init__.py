@@ -96,8 +96,8 @@ class ImageAPI(Provider):
         return int(self.account.options.get("batch", super().batch(request)))
 
     def price(self, request: GenerationRequest) -> float:
-        """One request of the plan's quota for each paid call."""
-        return float(-(-request.n // self.batch(request)))
+        """One request of the plan's quota an image: the document's batch shows the limit met item by item."""
+        return float(request.n)
 
     # -- the paid call ------------------------------------------------------------------------------------------
 
@@ -126,7 +126,7 @@ class ImageAPI(Provider):
         return Completed(
             outputs=tuple(each for each in found if isinstance(each, Output)),
             failures=tuple(each for each in found if isinstance(each, ItemFailure)),
-            credits=1.0,
+            credits=float(sum(isinstance(each, Output) for each in found)),
             request_id=foreign.identifier(reply.get("request_id")),
         )
 

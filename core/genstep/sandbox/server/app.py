@@ -224,7 +224,12 @@ class App:
             response.headers.update(service.headers(call))
             return response
 
-        return await self._faulted(call, answer, lambda status: service.error(status, "Service unavailable"))
+        def dialect(status: int) -> Response:
+            response = service.error(status, "Service unavailable")
+            response.headers.update(service.headers(call))
+            return response
+
+        return await self._faulted(call, answer, dialect)
 
     async def _asset(self, call: Call) -> Response:
         call.endpoint = "asset"

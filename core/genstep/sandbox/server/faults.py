@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from dataclasses import field as attribute
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from genstep.sandbox.server import chance
+from genstep.sandbox.server import chance, fields
 from genstep.sandbox.server.messages import Response
 
 if TYPE_CHECKING:
@@ -65,8 +66,16 @@ class Fault:
             raise ValueError(f"when is {', '.join(MOMENTS)}; not {self.when!r}")
         if self.kind == "redirect" and not self.location:
             raise ValueError("a redirect needs a location")
-        if not 0 < self.probability <= 1:
-            raise ValueError("probability is above 0 and at most 1")
+        for name in ("probability", "seconds", "factor"):
+            if fields.number(getattr(self, name)) is None or not getattr(self, name) > 0:
+                raise ValueError(f"{name} is a number above 0")
+        if self.probability > 1:
+            raise ValueError("probability is at most 1")
+        if self.status is not None and not 200 <= (fields.whole(self.status) or 0) <= 599:
+            raise ValueError("status is an HTTP status from 200 to 599")
+        for name in ("times", "bytes"):
+            if getattr(self, name) is not None and fields.whole(getattr(self, name)) is None:
+                raise ValueError(f"{name} is a whole number or null")
 
     @property
     def spent(self) -> bool:
@@ -89,7 +98,7 @@ class Faults:
     """The faults that are set; each is asked once for every request, job and delivery that its filters fit."""
 
     seed: int = 0
-    _all: list[Fault] = field(default_factory=list)
+    _all: list[Fault] = attribute(default_factory=list)
     _ids: int = 0
     _draws: int = 0
 

@@ -95,6 +95,12 @@ async def _chunks(reader: asyncio.StreamReader) -> bytes:
             raise ProtocolError(400, "a chunk does not end where it says")
 
 
+async def turns() -> None:
+    """Let the loop do what it has already begun."""
+    for _ in range(8):
+        await asyncio.sleep(0)
+
+
 class Connections:
     """All open connections of one listener, each served by `handle`, one request after the other.
 
@@ -125,11 +131,12 @@ class Connections:
             writer.close()
 
     async def close(self) -> None:
-        """Close every connection, whatever it is doing."""
+        """Close every connection, whatever it is doing; the listener has been closed before."""
         tasks = list(self._open)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await turns()  # closing a socket is the loop's own next turn
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         keep_alive = True

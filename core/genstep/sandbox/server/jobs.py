@@ -119,6 +119,12 @@ class Jobs:
                 job.word = fault.body or "queued"
 
 
+def times_asked(job: Job) -> int:
+    """How often the account had asked for the same before, so that copies differ as a service's own would."""
+    earlier = job.account.jobs[: job.account.jobs.index(job)]
+    return sum(other.fields == job.fields and other.kind == job.kind for other in earlier)
+
+
 def media_seed(app: App, *parts: object) -> int:
     """Return the seed of a picture: the same server seed and the same request give the same picture."""
     return chance.number(app.seed, "media", *parts)

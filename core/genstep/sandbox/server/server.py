@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from genstep.sandbox.server.app import App
 from genstep.sandbox.server.control.scenario import Control
-from genstep.sandbox.server.http import HEAD_LIMIT, Connections, Handle
+from genstep.sandbox.server.http import HEAD_LIMIT, Connections, Handle, turns
 
 START_SECONDS = 20.0
 MAKERS = 2
@@ -109,8 +109,7 @@ class SandboxServer:
             await self._stop.wait()
         finally:
             self.control.detach()
-            for listener in listeners:
-                listener.close()
+            await _close(listeners)
             await main.close()
             await files.close()
             await self.app.close()
@@ -158,6 +157,18 @@ def serve(
 
 async def _listen(connections: Connections, host: str, port: int) -> asyncio.Server:
     return await asyncio.start_server(connections.serve, host, port, limit=HEAD_LIMIT, backlog=1024)
+
+
+async def _close(listeners: list[asyncio.Server]) -> None:
+    # A connection that asyncio is just accepting when its listener closes would stay open for ever: first no more
+    # are accepted, then those under way get their task, then the ports close.
+    loop = asyncio.get_running_loop()
+    for listener in listeners:
+        for listening in listener.sockets:
+            loop.remove_reader(listening.fileno())
+    await turns()
+    for listener in listeners:
+        listener.close()
 
 
 def _origin(listener: asyncio.Server, host: str) -> str:

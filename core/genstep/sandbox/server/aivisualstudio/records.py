@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from genstep.sandbox.server import fields
 from genstep.sandbox.server.clock import stamp
-from genstep.sandbox.server.jobs import media_seed
+from genstep.sandbox.server.jobs import media_seed, times_asked
 from genstep.sandbox.server.messages import Refusal, Response
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ def _output(app: App, job: Job) -> Any:
             name = f"{job.id}.mp4"
             options["duration"] = float(wanted["duration"])
             options["long_side"] = app.side(VIDEO_SIDE)
-        seed = media_seed(app, job.account.slug, wanted["model"], wanted["prompt"], wanted.get("first_frame_image"))
+        asked = (wanted["model"], wanted["prompt"], wanted.get("first_frame_image"), times_asked(job))
+        seed = media_seed(app, job.account.slug, *asked)
         job.outputs = [app.assets.add(name, job.kind, wanted["prompt"], seed=seed, **options)]
     return job.outputs[0]
 

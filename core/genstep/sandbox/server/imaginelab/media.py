@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from genstep.sandbox.server.fields import number
-from genstep.sandbox.server.jobs import media_seed
+from genstep.sandbox.server.jobs import media_seed, times_asked
 
 if TYPE_CHECKING:
     from genstep.sandbox.server.app import App
@@ -22,7 +22,7 @@ def make_outputs(app: App, job: Job) -> None:
     if job.outputs or job.texts:
         return
     prompt, kind, settings = job.fields["prompt"], job.kind, job.fields["settings"]
-    seed = media_seed(app, job.account.slug, kind, prompt)
+    seed = media_seed(app, job.account.slug, kind, prompt, times_asked(job))
     options: dict[str, Any] = {}
     if kind in LONG_SIDES:
         options["aspect_ratio"] = settings.get("aspect_ratio", RATIOS[kind])
