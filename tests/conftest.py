@@ -9,9 +9,19 @@ from hypothesis import settings
 SOAK = os.environ.get("GENSTEP_SOAK") == "1"
 
 # How long an example takes says more about the machine than about the code.
-settings.register_profile("once", deadline=None)
+settings.register_profile("once", deadline=None, derandomize=True)
 settings.register_profile("soak", deadline=None, max_examples=2000)
 settings.load_profile("soak" if SOAK else "once")
+
+
+#: whole runs through servers and processes of their own: left out of `make check`
+SLOW = ("contract", "secrets")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent.name in SLOW or item.path.name == "test_samples.py":
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

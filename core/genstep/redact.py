@@ -28,7 +28,7 @@ _URL = re.compile(
 
 
 class Hidden(str):
-    """A secret on its way: text wherever it is used, ``•••`` where it is shown, as in a traceback with local variables."""
+    """A secret on its way: text wherever it is used, ``•••`` where it is shown, as in a traceback with locals."""
 
     __slots__ = ()
 

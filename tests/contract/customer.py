@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -54,17 +54,21 @@ class Customer:
 
     # -- the client -----------------------------------------------------------------------------------------------
 
+    def client(self) -> genstep.AsyncClient:
+        """A client of this customer's ledger, watched."""
+        return genstep.AsyncClient(
+            self.account,
+            ledger=self.folder / "ledger.db",
+            output=self.folder / "out",
+            _clock=self.clock,
+            _network=self._connected,
+        )
+
     def run(self, work: Callable[[genstep.AsyncClient], Awaitable[Any]]) -> Any:
-        """Run ``work`` with a client, as a process of its own on this customer's ledger."""
+        """Run ``work`` with a client, as a process of its own."""
 
         async def whole() -> Any:
-            async with genstep.AsyncClient(
-                self.account,
-                ledger=self.folder / "ledger.db",
-                output=self.folder / "out",
-                _clock=self.clock,
-                _network=self._connected,
-            ) as client:
+            async with self.client() as client:
                 return await work(client)
 
         return asyncio.run(whole())
@@ -164,11 +168,6 @@ class Customer:
 def path_of(sent: Request) -> str:
     """A request's path below /api/v1."""
     return urlsplit(sent.url).path.partition("/api/v1")[2]
-
-
-def said(error: genstep.GenstepError) -> Mapping[str, Any]:
-    """An error as plain data."""
-    return error.to_dict()
 
 
 def _http() -> RealHttp:

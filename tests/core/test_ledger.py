@@ -177,11 +177,20 @@ def test_a_file_that_is_no_ledger_is_refused_before_anything_is_sent(tmp_path, c
 
 
 def test_a_webhook_is_kept_once_and_a_verified_one_counts_more(ledger):
+    buy(ledger, request())
+    ledger.sending("c1", 1, 1001)
+    ledger.accepted("c1", 1, 1002, Settled(job_id="job"))
     assert ledger.deliver("toy", "done", "job", '{"a": 1}', verified=False, now=1)
     assert not ledger.deliver("toy", "done", "job", '{"a": 2}', verified=False, now=2)
+    assert ledger.delivery("toy", "job") is None, "what cannot be verified is a hint, and settles nothing"
     assert ledger.deliver("toy", "done", "job", '{"a": 3}', verified=True, now=3)
     assert not ledger.deliver("toy", "done", "job", '{"a": 4}', verified=True, now=4)
     assert ledger.delivery("toy", "job") == ('{"a": 3}', True)
+
+
+def test_a_webhook_about_a_job_that_nobody_waits_for_leaves_no_link_behind(ledger):
+    assert ledger.deliver("toy", "done", "another", '{"url": "https://signed"}', verified=True, now=1)
+    assert ledger.delivery("toy", "another") is None
 
 
 def test_forgetting_removes_the_prompt_and_keeps_the_money(ledger):

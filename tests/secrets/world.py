@@ -110,8 +110,10 @@ def _echoing(request: Request, response: Response) -> Response:
     body, as_json = response.body.decode(), "json" in response.headers.get("Content-Type", "")
     for echo, value in zip(ECHOES, (said, said.partition(" ")[2], password), strict=True):
         body = body.replace(echo, json.dumps(value)[1:-1] if as_json else value)
-    headers = {**response.headers, "X-Request-Id": said.partition(" ")[2]}
-    return Response(response.status, body.encode(), headers, response.drop, response.cut, response.drip)
+    headers = response.headers
+    if request.method == "POST":
+        headers = {**headers, "X-Request-Id": said.partition(" ")[2]}
+    return Response(response.status, body.encode(), headers)
 
 
 @dataclass

@@ -140,9 +140,9 @@ class Reading(Database):
         return json.loads(rows[0]["value"]) if rows else None
 
     def delivery(self, provider: str, job_id: str) -> tuple[str, bool] | None:
-        """The newest webhook about a job: its payload, and whether its signature was verified."""
+        """The newest webhook that can settle a job: its payload, and whether its signature was verified."""
         rows = self._all(
-            "SELECT payload, verified FROM deliveries WHERE provider = ? AND job_id = ? "
+            "SELECT payload, verified FROM deliveries WHERE provider = ? AND job_id = ? AND payload <> '' "
             "ORDER BY verified DESC, received_at DESC LIMIT 1",
             (provider, job_id),
         )

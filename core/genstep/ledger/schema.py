@@ -14,8 +14,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE calls (
             id TEXT PRIMARY KEY, account TEXT NOT NULL, provider TEXT NOT NULL, base_url TEXT NOT NULL,
             state TEXT NOT NULL, owner TEXT NOT NULL, epoch INTEGER NOT NULL, created_at DOUBLE PRECISION NOT NULL,
-            updated_at DOUBLE PRECISION NOT NULL, sent_at DOUBLE PRECISION, answered_at DOUBLE PRECISION, estimated DOUBLE PRECISION,
-            charged DOUBLE PRECISION, balance DOUBLE PRECISION, refunded INTEGER, job_id TEXT, request_id TEXT,
+            updated_at DOUBLE PRECISION NOT NULL, sent_at DOUBLE PRECISION, answered_at DOUBLE PRECISION,
+            estimated DOUBLE PRECISION, charged DOUBLE PRECISION, balance DOUBLE PRECISION, refunded INTEGER,
+            job_id TEXT, request_id TEXT,
             progress DOUBLE PRECISION, error TEXT)""",
         "CREATE INDEX calls_job ON calls (provider, job_id)",
         "CREATE INDEX calls_sent ON calls (account, sent_at)",

@@ -130,6 +130,10 @@ class Ledger(Reading):
         """Everything that the call made is on disk: ``assets`` and ``failures`` by request and number."""
         with self._change() as db:
             self._step(db, call, epoch, ("completed",), state="saved", updated_at=now, progress=1.0)
+            # a delivery holds signed links: once its files are here, only that it came is remembered
+            db.execute(
+                "UPDATE deliveries SET payload = '' WHERE job_id IN (SELECT job_id FROM calls WHERE id = ?)", (call,)
+            )
             for request, number, made in assets:
                 db.execute("DELETE FROM assets WHERE request = ? AND number = ?", (request, number))
                 for ordinal, asset in enumerate(made):
@@ -210,8 +214,17 @@ class Ledger(Reading):
             )
 
     def deliver(self, provider: str, event: str, job_id: str, payload: str, *, verified: bool, now: float) -> bool:
-        """Keep a webhook; False where it was here before, a verified one replacing one that was not."""
+        """Keep a webhook; False where it was here before, a verified one replacing one that was not.
+
+        Its payload, with signed links in it, is kept only where it can settle a job that somebody waits for.
+        """
         with self._change() as db:
+            awaited = db.execute(
+                "SELECT 1 FROM calls WHERE provider = ? AND (state = 'sending' OR "
+                "(job_id = ? AND state IN ('submitted', 'processing'))) LIMIT 1",
+                (provider, job_id),
+            ).fetchone()
+            payload = payload if verified and awaited else ""
             done = db.execute(
                 "INSERT INTO deliveries (provider, event, job_id, payload, verified, received_at) "
                 "VALUES (?, ?, ?, ?, ?, ?) "

@@ -55,7 +55,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual.now
 
-    def run_in_executor(self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> Any:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> Any:
         future = super().run_in_executor(executor, func, *args)
         self._virtual.in_threads += 1
         future.add_done_callback(self._thread_done)

@@ -122,6 +122,33 @@ class Run:
                 self.polled(f"poll-{status}", "status", status=status, body=refusal(SLUG, status))
             self.polled("poll-page", "status", status=200, body=PAGE)
 
+    def asked(self) -> None:
+        """Free calls, whose errors come straight from the transport, with all its frames in their tracebacks."""
+        client = self.client
+        if SLUG == "conceptviz":
+            fault("hold", SLUG)
+            job = self.step("asked-submit", lambda: client.submit(next(prompts)))
+        endpoint, ask = {
+            "conceptviz": ("task", lambda: client.status(job.id)),
+            "nanobanana": ("projects", lambda: list(client.history())),
+            "imaginelab": ("models", client.models),
+            "aivisualstudio": ("models", client.models),
+            "imageapi": ("usage", client.balance),
+        }[SLUG]
+        bodies = (refusal(SLUG, 401), nothing_but_echoes(), PAGE)
+        for number, (status, body) in enumerate(zip((401, 400, 400), bodies, strict=True)):
+            times = 2 if status == 401 and SLUG == "imaginelab" else 1  # after one new login
+            fault("status", SLUG, endpoint=endpoint, status=status, body=body, times=times)
+            self.step(f"asked-{number}", ask)
+        if SLUG == "conceptviz":
+            control("release")
+        # what is posted is not asked again, so these too come as they are
+        lost = {"imageapi": ("enhance", lambda: client.enhance("a fox")), "imaginelab": ("login", client.models)}
+        if SLUG in lost:
+            control("tokens/expire")
+            fault("drop", SLUG, endpoint=lost[SLUG][0])
+            self.step("asked-lost", lost[SLUG][1])
+
     def polled(self, name: str, kind: str, **details: Any) -> None:
         fault(kind, SLUG, method="GET", endpoint=POLL[SLUG], times=1, **details)
         self.generate(name, timeout=20)
@@ -241,6 +268,7 @@ def main(part: str = "") -> None:
         run.refused()
         run.lost()
         run.failing()
+        run.asked()
         run.led_astray()
         run.unreachable()
         if SLUG == "imaginelab":
