@@ -20,7 +20,7 @@ SLOW = ("contract", "secrets")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.parent.name in SLOW or item.path.name == "test_samples.py":
+        if item.path.parent.name in SLOW or item.path.name in ("test_samples.py", "test_process_ends.py"):
             item.add_marker(pytest.mark.slow)
 
 

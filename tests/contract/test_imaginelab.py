@@ -116,6 +116,10 @@ def test_status_is_asked_until_the_end_and_then_the_record(buyer):
     assert all(0 <= each <= 1 for each in progress)
 
 
+def test_it_is_polled_as_often_as_the_sample_does(buyer):
+    assert (buyer.provider.timing.gap, buyer.provider.timing.least) == (2, 2)
+
+
 def test_progress_is_a_part_of_the_whole(buyer):
     buyer.fault("hold")
     job = buyer.ask("submit", "a fox", **TEXT).provider_job_ids[0]

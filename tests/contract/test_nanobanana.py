@@ -188,8 +188,16 @@ def test_a_lost_call_shows_in_the_list_by_the_id_of_its_reply(buyer):
     assert [item.id for item in buyer.history()] == list(made.job_ids)
 
 
-def test_it_has_no_cancel_and_says_that_it_is_paid(buyer):
-    made = buyer.generate("a fox")
-    assert buyer.ask("cancel", made.id).message == ""
-    with pytest.raises(genstep.NotFound):
-        buyer.ask("cancel", "no-such-job")
+def test_a_paid_call_under_way_is_not_cancelled_but_kept(buyer):
+    buyer.fault("hold")
+
+    async def work(client):
+        job = await client.submit("a fox")
+        after = await client.cancel(job.id)
+        assert after.status == "processing"
+        assert "has no cancel: the job goes on there and is paid" in after.message
+        buyer.server.control.release()
+        return await client.wait(job.id)
+
+    assert buyer.run(work).status == "completed"
+    assert buyer.submits == 1

@@ -168,6 +168,7 @@ def test_extreme_sizes(kind: str, size: tuple[int, int]) -> None:
         assert opened(make(kind, prompt, width=size[0], height=size[1], output_format="webp")).size == size
 
 
+@pytest.mark.slow
 def test_the_largest_picture() -> None:
     assert opened(make("image", "mountains", width=4096, height=4096)).size == (4096, 4096)
 
@@ -272,6 +273,7 @@ def test_the_usual_clip_is_wide_and_a_ratio_is_kept_in_even_sides() -> None:
         assert container.metadata["comment"] == "genstep sandbox"
 
 
+@pytest.mark.slow
 def test_a_long_clip_has_fewer_frames_a_second_and_its_full_length() -> None:
     shown, rate, length = frames(make("video", "sea", width=1280, height=720, duration=5.0 * 24 / 20 + 0.5))
     assert 12 <= rate < 24
@@ -357,6 +359,7 @@ def test_without_pyav_all_else_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
         available("image", "tiff")
 
 
+@pytest.mark.slow
 def test_nothing_needs_numpy() -> None:
     program = (
         "import sys; sys.modules['numpy'] = None\n"

@@ -129,3 +129,11 @@ def test_an_account_that_its_service_cannot_use_is_refused_before_anything_is_se
     with pytest.raises(genstep.ConfigurationError) as refused:
         genstep.Client(genstep.Account(provider=provider, **settings), ledger=tmp_path / "l.db")
     assert says in str(refused.value)
+
+
+def test_a_ledger_that_is_no_file_is_refused_without_its_password(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(genstep.ConfigurationError, match="path of a file") as refused:
+        genstep.Client(genstep.Account(provider="sandbox"), ledger="postgresql://me:fake_pw@db.example/ledger")
+    assert "fake_pw" not in str(refused.value)
+    assert not list(tmp_path.iterdir())

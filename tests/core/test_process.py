@@ -11,6 +11,8 @@ import pytest
 
 import genstep
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _home(monkeypatch, tmp_path):

@@ -44,8 +44,6 @@ OUTCOMES = {
     "asset-of-a-stranger": "AssetError",
     "asset-again": "completed",
     "asset-expired": "AssetError",
-    "unreachable-closed": "NotSent",
-    "unreachable-tls": "NotSent",
 }
 CODES = {
     "variables-generate": 0,
@@ -82,6 +80,8 @@ def test_a_program(world, tmp_path, slug):
     assert "\ngenstep.errors.SubmissionUncertain: " in (home.work / "api.stderr").read_text()
     outcomes = json.loads((home.work / "outcomes.json").read_text())
     assert {step: outcomes[step] for step in OUTCOMES} == OUTCOMES
+    for step in ("unreachable-closed", "unreachable-tls"):
+        assert outcomes[step] in ("NotSent", "WaitTimeout")  # which of them is a matter of speed
     # the locals of the frame that had the key in hand are there to be scanned
     assert "    token = •••\n" in (home.work / "notes" / "asked-0.traceback").read_text()
     log = (home.work / "everything.log").read_text()

@@ -20,7 +20,6 @@ from genstep.errors import GenstepError
 EXTRAS = {
     "av": ("genstep[media]", "making and reading video"),
     "httpx2": ("genstep[httpx2]", "GENSTEP_HTTP=httpx2"),
-    "psycopg": ("genstep[postgres]", "a ledger on PostgreSQL"),
     "s3fs": ("s3fs", "output in s3://"),
     "gcsfs": ("gcsfs", "output in gs://"),
 }

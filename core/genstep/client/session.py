@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genstep import config, plugins, redact
@@ -16,14 +16,12 @@ from genstep.client.life import Life
 from genstep.client.spool import Spool
 from genstep.clock import Clock, SystemClock
 from genstep.errors import ConfigurationError
-from genstep.ledger import Ledger, RequestRow
+from genstep.ledger import Ledger, RequestRow, ledger_file
 from genstep.models import HttpOptions
 from genstep.transport import Transport
 from genstep.transport.http import RealHttp
 
 if TYPE_CHECKING:
-    import os
-
     from genstep.provider import Provider
     from genstep.transport.http import Http
 
@@ -51,7 +49,7 @@ class Session:
         self.store = AssetStore(output)
         self._http = http or HttpOptions()
         self._network = network
-        self._where = _file(config.default_ledger() if ledger is None else ledger)
+        self._where = ledger_file(config.default_ledger() if ledger is None else ledger)
         self._ledger: Ledger | None = None
         self._opening = threading.Lock()
         self._closing: asyncio.Task[None] | None = None
@@ -135,12 +133,6 @@ class Session:
             await self.db(self._ledger.close)
         self._closed = True
         self._thread.shutdown(wait=False)
-
-
-def _file(ledger: str | os.PathLike[str]) -> Path:
-    if "://" in str(ledger):
-        raise ConfigurationError("ledger: the path of a file, not a URL; leave it out or set GENSTEP_LEDGER to a path")
-    return Path(ledger)
 
 
 def provider_of(account: Account) -> Provider:

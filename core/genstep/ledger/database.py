@@ -20,11 +20,18 @@ _forking = threading.Lock()
 _held: list[Database] = []
 
 
+def ledger_file(where: str | os.PathLike[str]) -> Path:
+    """The path of a ledger, or :class:`ConfigurationError`; a URL is not shown, for it may hold a password."""
+    if "://" in str(where):
+        raise ConfigurationError("ledger: the path of a file on a local disk, not a URL; see GENSTEP_LEDGER or ledger=")
+    return Path(where)
+
+
 class Database:
     """One SQLite file. No transaction spans any other I/O; a lock lets threads share the connection."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = ledger_file(path)
         self.owner = owners.new()
         self._lock = threading.RLock()
         self._db = self._open()
