@@ -47,4 +47,5 @@ def customer(server: SandboxServer, tmp_path: Path) -> Iterator[Callable[..., Cu
         return Customer(server, slug, tmp_path, **account)
 
     yield opened
+    server.control.on_event(None)
     server.control.clear()

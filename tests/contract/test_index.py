@@ -16,7 +16,7 @@ NAMED = sorted(set(re.findall(r"`((?:test_\w+\.py|contract)::\w+)`", (HERE / "RE
 OTHERS = {"test_contract_itself.py", "test_third_parties.py", "test_index.py"}
 
 
-def tests_of(file: Path) -> set[str]:
+def named_in(file: Path) -> set[str]:
     return {
         f"{file.name}::{node.name}"
         for node in ast.parse(file.read_text("utf-8")).body
@@ -24,7 +24,7 @@ def tests_of(file: Path) -> set[str]:
     }
 
 
-THERE = {name for file in HERE.glob("test_*.py") for name in tests_of(file)}
+THERE = {name for file in HERE.glob("test_*.py") for name in named_in(file)}
 THERE |= {f"contract::{name}" for name in dir(ProviderContract) if name.startswith("test_")}
 
 

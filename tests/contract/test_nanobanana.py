@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.contract.customer import Customer
 
@@ -192,12 +194,18 @@ def test_a_paid_call_under_way_is_not_cancelled_but_kept(buyer):
     buyer.fault("hold")
 
     async def work(client):
+        taken, loop = asyncio.Event(), asyncio.get_running_loop()
+        buyer.server.control.on_event(lambda event: loop.call_soon_threadsafe(taken.set) if event.jobs else None)
         job = await client.submit("a fox")
-        after = await client.cancel(job.id)
-        assert after.status == "processing"
-        assert "has no cancel: the job goes on there and is paid" in after.message
-        buyer.server.control.release()
-        return await client.wait(job.id)
+        try:
+            await asyncio.wait_for(taken.wait(), 20)
+            after = await client.cancel(job.id)
+        finally:
+            buyer.server.control.release()
+        return after, await client.wait(job.id)
 
-    assert buyer.run(work).status == "completed"
+    after, made = buyer.run(work)
+    assert after.status == "pending", "sent, and not answered yet"
+    assert "has no cancel: the job goes on there and is paid" in after.message
+    assert made.status == "completed"
     assert buyer.submits == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import http.server
+import sqlite3
 import threading
 
 import pytest
@@ -13,6 +14,7 @@ from tests.core.test_client import World
 
 import genstep
 from genstep import errors, guard, plugins
+from genstep.ledger import Ledger
 from genstep.models import HttpOptions
 from genstep.testing import run_virtual
 from genstep.transport.http import RealHttp, Request
@@ -107,6 +109,18 @@ def test_a_ledger_url_is_refused_and_makes_no_folder_of_that_name(world, monkeyp
     with pytest.raises(genstep.ConfigurationError, match="path of a file"):
         genstep.AsyncClient(world.account, ledger="postgresql://u:fake@h/db")
     assert not list(world.folder.iterdir())
+
+
+def test_a_ledger_of_a_newer_version_is_left_unlocked(tmp_path):
+    with sqlite3.connect(tmp_path / "ledger.db") as newer:
+        newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(genstep.ConfigurationError, match="newer genstep") as kept:
+        Ledger(tmp_path / "ledger.db")
+    other = sqlite3.connect(tmp_path / "ledger.db", timeout=0)
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
+    assert kept.value.args
 
 
 # -- map --------------------------------------------------------------------------------------------------------------

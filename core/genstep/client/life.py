@@ -46,6 +46,7 @@ class Life(Saving):
             task = asyncio.create_task(self._follow(call), name=f"genstep follows {call}")
             self._followed[call] = task
             task.add_done_callback(lambda _: self._followed.pop(call, None))
+            task.add_done_callback(lambda _: self._nudged.pop(call, None))
             # those who wait raise its error; where nobody does any more, it is no bug
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task

@@ -43,30 +43,37 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             new = not self.path.exists()
             db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            if new:
-                self.path.chmod(0o600)
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("PRAGMA secure_delete = ON")
-            db.execute("BEGIN IMMEDIATE")
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > VERSION:
-                raise ConfigurationError(
-                    f"the ledger {self.path} was written by a newer genstep (version {version}, and this one "
-                    f"knows {VERSION}); upgrade genstep, or name another ledger"
-                )
-            for number in range(version, VERSION):
-                for statement in MIGRATIONS[number]:
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {number + 1}")
-            db.execute("COMMIT")
+            try:
+                if new:
+                    self.path.chmod(0o600)
+                self._prepare(db)
+            except BaseException:
+                db.close()
+                raise
         except (sqlite3.Error, OSError) as error:
             raise ConfigurationError(
                 f"the ledger {self.path} cannot be used ({error}); nothing was sent; "
                 "repair it, or name another with ledger= or GENSTEP_LEDGER"
             ) from None
         return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA secure_delete = ON")
+        db.execute("BEGIN IMMEDIATE")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise ConfigurationError(
+                f"the ledger {self.path} was written by a newer genstep (version {version}, and this one "
+                f"knows {VERSION}); upgrade genstep, or name another ledger"
+            )
+        for number in range(version, VERSION):
+            for statement in MIGRATIONS[number]:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {number + 1}")
+        db.execute("COMMIT")
 
     def close(self) -> None:
         """Close, and let others take over what was not brought to its end."""
