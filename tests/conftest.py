@@ -1,12 +1,17 @@
 """What all tests share: how many examples hypothesis tries, and an environment without the caller's own settings."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 
 SOAK = os.environ.get("GENSTEP_SOAK") == "1"
+
+# A shell that runs CI in the background lets its children ignore Ctrl-C; the commands that tests interrupt must not.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("once", deadline=None, derandomize=True)

@@ -51,7 +51,9 @@ class ProviderContract(Declares, Checks, Flows, Answers, Verbs, Buys):
     @pytest.fixture
     def bench(self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         """The provider at work, in an environment without the caller's own settings."""
-        account = self.account if isinstance(self.account, Account) else request.getfixturevalue("account")
+        account = getattr(self, "account", None)
+        if not isinstance(account, Account):
+            account = request.getfixturevalue("account")
         kind = self._kind()
         for name in [name for name in os.environ if name.startswith("GENSTEP_") and name != "GENSTEP_HTTP"]:
             monkeypatch.delenv(name)
