@@ -46,11 +46,11 @@ class GenstepError(Exception):
         job_id: str | None = None,
         charged: bool | None = None,
     ) -> None:
-        super().__init__(redact.clean(message))
+        super().__init__(redact.clean(str(message)))
         self.provider = provider
-        self.code = None if code is None else redact.clean(code)
+        self.code = None if code is None else redact.clean(str(code))
         self.status = status
-        self.request_id = None if request_id is None else redact.clean(request_id)
+        self.request_id = None if request_id is None else redact.clean(str(request_id))
         self.job_id = job_id
         self.charged = charged
         #: the place of its request among those given to ``map``

@@ -105,7 +105,7 @@ def test_the_reply_names_the_job_and_its_price(buyer):
 
 
 def test_status_is_asked_until_the_end_and_then_the_record(buyer):
-    buyer.fault("slow", factor=20)
+    buyer.fault("slow", factor=400)
     told = []
     made = buyer.generate("a fox", on_progress=told.append, **TEXT)
     job = made.job_ids[0]

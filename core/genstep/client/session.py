@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genstep import config, plugins, redact
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from genstep.transport.http import Http
 
 T = TypeVar("T")
+log = logging.getLogger("genstep")
 
 
 class Session:
@@ -44,6 +47,8 @@ class Session:
         self.account = resolved.account
         self.why = resolved.why
         self.is_sandbox = resolved.sandbox
+        if resolved.sandbox and account is None:
+            say_sandbox(resolved.why)
         self.provider = provider_of(self.account)
         self.clock = clock or SystemClock()
         self.store = AssetStore(output)
@@ -133,6 +138,12 @@ class Session:
             await self.db(self._ledger.close)
         self._closed = True
         self._thread.shutdown(wait=False)
+
+
+@cache
+def say_sandbox(why: str) -> None:
+    """Once a process: nobody shall take the sandbox's pictures for a service's."""
+    log.warning("%s", why[:1].upper() + why[1:])
 
 
 def provider_of(account: Account) -> Provider:
