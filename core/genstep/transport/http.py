@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,14 @@ else:
     if _choice == "httpx2":
         import httpx2 as httpx
     elif _choice == "httpx":
+        # httpx loads its own command line where click and rich are there: 60 ms that no request needs
+        _unused = "httpx._main" not in sys.modules
+        if _unused:
+            sys.modules["httpx._main"] = None
         import httpx
+
+        if _unused:
+            del sys.modules["httpx._main"]
     else:
         raise ConfigurationError(f"GENSTEP_HTTP is {_choice!r}; it takes httpx or httpx2")
 
