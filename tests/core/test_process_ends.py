@@ -67,8 +67,9 @@ def test_an_iterator_that_is_still_held_does_not_hang_the_end():
 def test_an_interrupt_in_a_map_is_an_interrupt():
     said = script("""
         from genstep.client import loop
+        here = threading.get_ident()
         def stop():
-            while not loop._waited:
+            while not (loop._waited and sys._current_frames()[here].f_code.co_name == "wait"):
                 pass
             os.kill(os.getpid(), signal.SIGINT)
         one = client()
