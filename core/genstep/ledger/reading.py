@@ -157,6 +157,7 @@ def request_row(row: sqlite3.Row) -> RequestRow:
 def call_row(row: sqlite3.Row) -> CallRow:
     values = dict(row)
     values["error"] = _error(values["error"])
+    values["found"] = _error(values["found"])
     values["refunded"] = None if values["refunded"] is None else bool(values["refunded"])
     return CallRow(**values)
 

@@ -57,6 +57,10 @@ class CallRow:
     request_id: str | None = None
     progress: float | None = None
     error: dict[str, Any] | None = None
+    #: the client that waits for it and will save it; '' where nobody does
+    waiter: str = ""
+    #: what the poller of another process found that its waiter has to save
+    found: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

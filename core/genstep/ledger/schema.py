@@ -34,5 +34,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             provider TEXT NOT NULL, event TEXT NOT NULL, job_id TEXT NOT NULL, payload TEXT NOT NULL,
             verified INTEGER NOT NULL, received_at DOUBLE PRECISION NOT NULL, PRIMARY KEY (provider, event, job_id))""",
     ),
+    (
+        # who waits for a call and will save it; what the poller found for a waiter in another process, until saved
+        "ALTER TABLE calls ADD COLUMN waiter TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE calls ADD COLUMN found TEXT",
+        "CREATE INDEX calls_state ON calls (account, provider, state)",
+        # the one process that polls an account
+        """CREATE TABLE leases (
+            account TEXT NOT NULL, provider TEXT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (account, provider))""",
+        # how long jobs take: count, and mean and sum of squared deviations of the logarithm of their seconds
+        """CREATE TABLE durations (
+            provider TEXT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL, jobs INTEGER NOT NULL,
+            mean DOUBLE PRECISION NOT NULL, squares DOUBLE PRECISION NOT NULL, PRIMARY KEY (provider, kind, model))""",
+        # the rate budget that all processes of an account share; times in Unix seconds
+        """CREATE TABLE paces (
+            account TEXT NOT NULL, provider TEXT NOT NULL, remaining INTEGER, reset_at DOUBLE PRECISION NOT NULL,
+            blocked_until DOUBLE PRECISION NOT NULL, PRIMARY KEY (account, provider))""",
+        # signs of life, by the database's clock, where processes of several machines share a ledger
+        "CREATE TABLE owners (owner TEXT PRIMARY KEY, seen_at DOUBLE PRECISION NOT NULL)",
+    ),
 )
 VERSION = len(MIGRATIONS)
