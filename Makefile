@@ -35,7 +35,7 @@ help:
 	@echo 'make check   the quick inner loop: lint, types, fast tests'
 	@echo 'make test    lint, types and every behaviour once; the core with httpx and with httpx2'
 	@echo 'make soak    the same suites at high counts'
-	@echo 'make bench   import time and time to the first byte, beside other SDKs'
+	@echo 'make bench   requests, waiting, CPU, memory and lost answers, beside other SDKs: one table'
 	@echo 'make clean   remove everything that the other targets made'
 
 # ---- setting up: seconds when nothing changed
@@ -90,8 +90,7 @@ soak: lint
 
 bench: .cache/bench/.ready .cache/bench-litellm/.ready
 	@$(UV) pip install --quiet --compile-bytecode --python .cache/bench --reinstall-package genstep ./core
-	@.cache/bench/bin/python tests/bench/imports.py
-	@.cache/bench/bin/python tests/bench/first_byte.py
+	@.cache/bench/bin/python tests/bench/table.py
 
 clean:
 	rm -rf .venv .cache .hypothesis demo

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from tests import postgres
 
 SOAK = os.environ.get("GENSTEP_SOAK") == "1"
 
@@ -20,7 +21,7 @@ settings.load_profile("soak" if SOAK else "once")
 
 
 #: whole runs through servers and processes of their own: left out of `make check`
-SLOW = ("contract", "secrets")
+SLOW = ("contract", "secrets", "money")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,3 +43,24 @@ def _own_environment() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("GENSTEP_") and name != "GENSTEP_HTTP"]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(scope="session")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with postgres.running(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
+
+
+@pytest.fixture
+def postgres_url(_server: str) -> str:
+    """A new, empty database of a real PostgreSQL server on this machine."""
+    return postgres.database(_server)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the suites about money counted."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, text in getattr(report, "user_properties", ()):
+                if name == "block" and report.when == "call":
+                    terminalreporter.write_line(str(text))

@@ -18,7 +18,7 @@ _HOME = {
     ),
     "capabilities": ("Capabilities", "Field", "KindSpec",),
     "provider": (
-        "Accepted", "Call", "Completed", "Delete", "Failed", "Get", "ItemFailure", "Output", "Page", "Paid",
+        "Accepted", "Call", "Completed", "Delete", "Failed", "Get", "ItemFailure", "Listing", "Output", "Page", "Paid",
         "Patch", "Post", "Provider", "Rate", "Reply", "Running", "Timing",
     ),
     "plugins": ("hookimpl", "hookspec",),
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
         Failed,
         Get,
         ItemFailure,
+        Listing,
         Output,
         Page,
         Paid,

@@ -130,6 +130,7 @@ COMMON_OPTIONS = {
     "price": Field_(about="price of one item in the account's unit, where the service does not say it", minimum=0),
     "poll_interval": Field_(about="seconds between status requests", minimum=0.01),
     "requests_per_second": Field_(about="our own ceiling for status requests", minimum=0.01),
+    "xmp_prompt": Field_(about="true: pictures carry their prompt in XMP, for whoever gets them", type=bool),
     "open_submits": Field_(about="paid calls open at the same time", minimum=1, integer=True),
 }
 

@@ -205,6 +205,20 @@ class Page:
     next: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a service's list, as the states of its jobs by id; it answers for many waiting jobs at once.
+
+    ``oldest`` is the service's time of the oldest entry in a list that goes from new to old, where that is known.
+    ``next`` reads on, None at the end; ``start`` is where the next round had better begin.
+    """
+
+    states: Mapping[str, State]
+    next: Any = None
+    oldest: float | None = None
+    start: Any = None
+
+
 Submitted: TypeAlias = Accepted | Completed
 State: TypeAlias = Running | Completed | Failed
 Verb: TypeAlias = Generator[Call, Reply, T] | Awaitable[T]
@@ -293,6 +307,10 @@ class Provider:
         """A verified webhook's payload as (job id, state), or None where it settles nothing."""
         return None
 
+    def matches(self, request: GenerationRequest, item: HistoryItem) -> bool:
+        """Whether an entry of the service's list is what ``request`` (one item) asked for, as far as it says."""
+        return item.kind == request.kind and (item.prompt or "") == request.prompt
+
     # -- verbs ---------------------------------------------------------------------------------------------------
 
     def submit(self, request: GenerationRequest) -> Verb[Submitted]:
@@ -304,6 +322,9 @@ class Provider:
 
     def poll(self, job_id: str) -> Verb[State]:
         raise NotImplementedError
+
+    #: one page of the list as the states of its jobs, from a cursor (None: the first), with how many are waited for
+    listing: Callable[[Any, int], Verb[Listing]] | None = None
 
     #: whose key or login it is, by a free call that proves that it is good, where the service has one
     whoami: Callable[[], Verb[Mapping[str, Any]]] | None = None

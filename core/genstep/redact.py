@@ -7,6 +7,7 @@ import html
 import json
 import logging
 import re
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from threading import Lock
 from urllib.parse import quote, quote_plus
@@ -14,6 +15,8 @@ from urllib.parse import quote, quote_plus
 HIDDEN = "•••"
 #: shorter ones may stand in a picture's base64 by chance
 LEAST_IN_BYTES = 8
+#: tokens that were replaced and are still kept out: an answer or a log line may be on its way with one
+LAST_RETIRED = 8
 LOGGERS = ("httpx", "httpcore", "httpx2", "httpcore2")
 
 # Their children, made when the libraries are imported, perhaps after us; a filter of a parent does not reach them.
@@ -73,27 +76,53 @@ class Redactor:
 
 
 _lock = Lock()
-_registered: set[str] = set()
-_current = Redactor()
+_registered: Counter[str] = Counter()
+_retired: deque[str] = deque()
+_current: Redactor | None = None
 
 
 def register_secret(secret: str) -> None:
     """From now on, keep ``secret`` out of what :func:`clean` and the log filter let through, in the whole process."""
     global _current
     with _lock:
-        if secret and secret not in _registered:
-            _registered.add(secret)
-            _current = Redactor(_registered)
+        if not secret:
+            return
+        known = secret in _registered
+        _registered[secret] += 1
+        while len(_retired) > LAST_RETIRED:
+            old = _retired.popleft()
+            _registered[old] -= 1
+            if _registered[old] <= 0:
+                del _registered[old]
+                known = False
+        if not known:
+            _current = None
+
+
+def retire_secret(secret: str) -> None:
+    """One registration of ``secret`` ends: it is forgotten once ``LAST_RETIRED`` others have ended after it."""
+    # no lock: a finalizer calls this, in whatever thread and in the middle of whatever
+    _retired.append(secret)
+
+
+def _redactor() -> Redactor:
+    """The redactor of all that is registered, put together when it is first needed again."""
+    global _current
+    found = _current
+    if found is None:
+        with _lock:
+            found = _current = _current or Redactor(_registered)
+    return found
 
 
 def clean(text: str) -> str:
     """``text`` without any registered secret; see :meth:`Redactor.clean`."""
-    return _current.clean(text)
+    return _redactor().clean(text)
 
 
 def scrub(data: bytes) -> bytes:
     """A raw reply without any registered secret; see :meth:`Redactor.scrub`."""
-    return _current.scrub(data)
+    return _redactor().scrub(data)
 
 
 class _LogFilter(logging.Filter):

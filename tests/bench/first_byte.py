@@ -13,6 +13,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+from rows import Row, show
+
 BY_HAND = """
 import sys
 import httpx
@@ -54,7 +56,8 @@ client = openai.OpenAI(api_key="sk-bench-fake", base_url=sys.argv[1] + "/v1", ma
 assert client.images.generate(model="any", prompt=sys.argv[2]).data
 """
 
-SCRIPTS = {"httpx + pydantic by hand": BY_HAND, "genstep": GENSTEP, "openai": OPENAI}
+HAND = "httpx + pydantic by hand"
+SCRIPTS = {HAND: BY_HAND, "genstep": GENSTEP, "openai": OPENAI}
 
 REPLIES = {
     "POST /api/v1/generate": {
@@ -116,6 +119,7 @@ def run(script: str, prompt: str, home: Path) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
 
@@ -133,12 +137,18 @@ def main() -> None:
                 shutil.rmtree(home)
 
     medians = {name: statistics.median(taken) * 1000 for name, taken in times.items()}
-    by_hand = medians["httpx + pydantic by hand"]
-    print(f"\nProcess start to the first byte on the wire, median of {rounds} interleaved rounds")
-    print(f"\n{'':34}{'ms':>8}{'fastest':>9}{'ratio':>8}")
-    for name, median in medians.items():
-        print(f"{name:34}{median:8.0f}{min(times[name]) * 1000:9.0f}{median / by_hand:8.2f}")
-    print("\nAim: genstep under 1.3 times the hand-written script, and below openai.")
+    ratio = medians["genstep"] / medians[HAND]
+    show(
+        [
+            Row(
+                f"process start to the first byte on the wire, {rounds} rounds",
+                f"{medians['genstep']:.0f} ms, {ratio:.2f} x by hand",
+                {name: f"{median:.0f} ms" for name, median in medians.items() if name != "genstep"},
+                "1.3 x by hand, and before openai",
+                ratio <= 1.3 and medians["genstep"] < medians["openai"],
+            )
+        ]
+    )
 
 
 if __name__ == "__main__":

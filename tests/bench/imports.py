@@ -9,6 +9,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from rows import Row, show
+
 HERE = Path(sys.executable)
 # The caller's settings have no say; litellm's keeps it from asking a server for prices while it is imported.
 ENVIRONMENT = {"PATH": os.environ["PATH"], "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
@@ -57,7 +59,8 @@ def measure(case: Case) -> Cost:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
 
     costs = defaultdict(list)
@@ -68,13 +71,26 @@ def main() -> None:
                 costs[case].append(cost)
 
     bare = statistics.median(cost.cpu_ms for cost in costs[BARE])
-    print(f"\nImport: CPU beyond a bare interpreter ({bare:.0f} ms), median of {rounds} interleaved rounds")
-    print(f"\n{'':34}{'CPU ms':>8}{'fastest':>9}{'RSS MB':>8}")
-    for case in CASES[1:]:
-        cpu = [cost.cpu_ms - bare for cost in costs[case]]
-        memory = statistics.median(cost.memory_mb for cost in costs[case])
-        print(f"{case.label:34}{statistics.median(cpu):8.0f}{min(cpu):9.0f}{memory:8.0f}")
-    print("\nAim: `import genstep` within 30 ms of CPU.")
+    net = {case.label: statistics.median(cost.cpu_ms for cost in costs[case]) - bare for case in CASES[1:]}
+    resident = {case.label: statistics.median(cost.memory_mb for cost in costs[case]) for case in CASES[1:]}
+    texts = {label: f"{net[label]:.0f} ms, {resident[label]:.0f} MB" for label in net}
+    first = ("genstep.Client", "huggingface_hub.InferenceClient", "openai.OpenAI", "httpx + one pydantic model")
+    show(
+        [
+            Row(
+                "import: CPU beyond a bare interpreter, memory",
+                texts["genstep"],
+                {label: text for label, text in texts.items() if label not in (*first, "genstep")},
+                "within 30 ms",
+                net["genstep"] <= 30,
+            ),
+            Row(
+                "import and the first use: CPU, memory",
+                texts["genstep.Client"],
+                {label: texts[label] for label in first[1:]},
+            ),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ PLENTY = {slug: {"credits": 100_000} for slug in ("conceptviz", "nanobanana", "i
 def _own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process of its own, as far as a test can tell. The secrets of other tests would only make redaction slow."""
     monkeypatch.setenv("GENSTEP_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(redact, "_registered", set())
+    monkeypatch.setattr(redact, "_registered", Counter())
     monkeypatch.setattr(redact, "_current", redact.Redactor())
 
 

@@ -1,6 +1,5 @@
 """A host of results in memory, and a store that saves from it: what the tests of assets share."""
 
-import asyncio
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 from tests.core import media
 
 from genstep.errors import AssetError
+from genstep.testing import VirtualClock, run_virtual
 
 PNG = media.picture("PNG", "RGB", (40, 30))
 JPEG = media.picture("JPEG", "RGB", (40, 30))
@@ -65,8 +65,11 @@ class Answer:
             raise AssetError("the connection broke", code="download")
 
 
-def save(store, output, host=None, *, stem="fox-1", kind="image", about=ABOUT):
-    return asyncio.run(store.save(output, stem=stem, kind=kind, fetch=(host or Host()).fetch, about=about))
+def save(store, output, host=None, *, stem="fox-1", kind="image", about=ABOUT, **options):
+    host = host or Host()
+    return run_virtual(
+        store.save(output, stem=stem, kind=kind, fetch=host.fetch, about=about, clock=VirtualClock(), **options)
+    )
 
 
 def refusal(store, output, host=None, **options):

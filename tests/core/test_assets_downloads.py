@@ -2,6 +2,9 @@
 
 import asyncio
 import errno
+import struct
+import tracemalloc
+import zlib
 from contextlib import asynccontextmanager
 
 import pytest
@@ -47,18 +50,18 @@ def test_a_range_past_the_end_starts_again(tmp_path):
 
 
 def test_a_download_that_keeps_breaking_is_an_error_that_another_try_may_mend(tmp_path):
-    host = Host(PNG * 50, faults=[{"breaks_after": 100}] * 9)
+    host = Host(PNG * 50, faults=[{"breaks_after": 100}] * 99)
     error = refusal(AssetStore(tmp_path), Output(url=URL), host)
     assert error.code == "download"
     assert "broke off after" in error.message
-    assert len(host.starts) < 9
+    assert len(host.starts) > 4
     assert names(tmp_path) == []
 
 
 def test_what_breaks_before_the_first_byte_is_the_transports_own_error(tmp_path):
-    host = Host(PNG, faults=[{"refused": True}])
+    host = Host(PNG, faults=[{"refused": True}] * 99)
     assert "refused" in refusal(AssetStore(tmp_path), Output(url=URL), host).message
-    assert host.starts == [0]
+    assert set(host.starts) == {0}
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
@@ -164,3 +167,80 @@ def test_a_full_disk_is_said_in_one_sentence_and_leaves_nothing(tmp_path, monkey
     assert "No space left on device" in error.message
     assert "resume the job" in error.message
     assert names(tmp_path) == []
+
+
+def huge_png(width, height, idat):
+    """A PNG that claims to be far larger than its bytes."""
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", idat) + chunk(b"IEND", b"")
+
+
+def test_a_decompression_bomb_is_measured_and_marked_but_never_unpacked(tmp_path):
+    bomb = huge_png(50_000, 50_000, zlib.compress(bytes(50_000_000), 9))
+    assert len(bomb) < 100_000
+    tracemalloc.start()
+    try:
+        asset = save(AssetStore(tmp_path), Output(url=URL), Host(bomb))
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (asset.width, asset.height) == (50_000, 50_000)
+    assert b"trainedAlgorithmicMedia" in asset.read()
+    assert most < 20_000_000
+
+
+def test_a_picture_whose_announced_length_is_too_short_is_refused(tmp_path):
+    error = refusal(AssetStore(tmp_path), Output(url=URL), Host(PNG[:-20]))
+    assert error.code == "asset_broken"
+    assert names(tmp_path) == []
+
+
+class Trickle:
+    """A host whose body comes in small pieces, so many seconds apart."""
+
+    def __init__(self, body, piece, seconds):
+        self.body, self.piece, self.seconds, self.starts = body, piece, seconds, []
+
+    @asynccontextmanager
+    async def fetch(self, url, *, start=0):
+        self.starts.append(start)
+        host = self
+
+        class Slow(Answer):
+            async def chunks(self):
+                for at in range(start, len(host.body), host.piece):
+                    await asyncio.sleep(host.seconds)
+                    yield host.body[at : at + host.piece]
+
+        yield Slow(206 if start else 200, len(self.body) - start, b"", None, None)
+
+
+def test_a_body_that_trickles_is_given_up_and_may_come_another_day(tmp_path):
+    host = Trickle(media.picture("BMP", "RGB", (600, 600)), 500, 10)
+    error = refusal(AssetStore(tmp_path), Output(url=URL), host)
+    assert error.code == "download"
+    assert "too slowly" in error.message
+    assert len(host.starts) > 1
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"), [("image", media.picture("BMP", "RGB", (1600, 1600))), ("voice", PNG * 99999)]
+)
+def test_a_body_that_comes_for_too_long_is_given_up(tmp_path, kind, body):
+    error = refusal(AssetStore(tmp_path), Output(url=URL), Trickle(body, 65_000, 60), kind=kind)
+    assert error.code == "download"
+    assert "takes too long" in error.message
+
+
+def test_a_later_attempt_goes_on_where_the_last_one_broke(tmp_path):
+    data = media.picture("BMP", "RGB", (60, 60))
+    refused = [{"refused": True}] * 4
+    host = Host(data, faults=[{"breaks_after": 3000}, *refused[:3], {"breaks_after": 4000}])
+    assert save(AssetStore(tmp_path), Output(url=URL), host).read() == data
+    assert host.starts.count(0) == 1
+    assert host.starts[-1] == 7000

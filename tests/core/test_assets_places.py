@@ -64,13 +64,40 @@ def test_an_almost_full_disk_is_refused_before_anything_is_paid(tmp_path, monkey
         AssetStore(tmp_path).check()
 
 
-def test_what_a_killed_download_left_is_swept_a_day_later_and_nothing_else(tmp_path):
-    for name in ("fox-1.0a1b2c3d.part", "fox-2.0a1b2c3d.part", "mine.part", "fox.png"):
+LEAVE_A_PART = """
+import os, sys
+from genstep.assets.places import Folder
+from genstep.assets.remote import Remote
+from pathlib import Path
+place = Folder(Path(sys.argv[1])) if len(sys.argv) == 2 else Remote(sys.argv[2])
+place.open_part("fox-1")[0].write(b"half")
+os._exit(9)
+"""
+
+
+@pytest.mark.parametrize("output", [None, "memory://bucket/art"])
+def test_what_a_killed_process_left_is_swept_at_once_and_nothing_else(tmp_path, monkeypatch, output):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ran = subprocess.run([sys.executable, "-c", LEAVE_A_PART, str(tmp_path), *([output] if output else [])])
+    assert ran.returncode == 9
+    assert len(names(tmp_path)) == 1
+    for name in ("mine.part", "fox.png", "fox.0a1b2c3d.part"):
         (tmp_path / name).write_bytes(b"x")
-        os.utime(tmp_path / name, (0, 0))
-    os.utime(tmp_path / "fox-2.0a1b2c3d.part")
+    folder = AssetStore(output or tmp_path)
+    file, part = folder._place.open_part("fox-2")
+    file.close()
+    AssetStore(output or tmp_path).check()
+    assert names(tmp_path) == sorted(["fox.0a1b2c3d.part", "fox.png", "mine.part", part.name])
+
+
+def test_a_part_of_another_machine_is_left_alone_for_a_day(tmp_path):
+    old, new = "fox-1.7_1_other-boot_1_ab.0a1b2c3d.part", "fox-2.7_1_other-boot_1_ab.0a1b2c3d.part"
+    for name in (old, new):
+        (tmp_path / name).write_bytes(b"x")
+    os.utime(tmp_path / old, (0, 0))
     AssetStore(tmp_path).check()
-    assert names(tmp_path) == ["fox-2.0a1b2c3d.part", "fox.png", "mine.part"]
+    assert names(tmp_path) == [new]
 
 
 @pytest.mark.parametrize("form", ["{0}", "file://{0}", "file://localhost{0}", "local://{0}", "{0}/x/.."])

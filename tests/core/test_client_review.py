@@ -106,8 +106,8 @@ def test_a_mapping_with_a_strange_name_is_refused_in_one_sentence(world, fields)
 
 def test_a_ledger_url_is_refused_and_makes_no_folder_of_that_name(world, monkeypatch):
     monkeypatch.chdir(world.folder)
-    with pytest.raises(genstep.ConfigurationError, match="path of a file"):
-        genstep.AsyncClient(world.account, ledger="postgresql://u:fake@h/db")
+    with pytest.raises(genstep.ConfigurationError, match="takes a path"):
+        genstep.AsyncClient(world.account, ledger="mysql://u:fake@h/db")
     assert not list(world.folder.iterdir())
 
 

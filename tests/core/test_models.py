@@ -131,9 +131,9 @@ def test_an_account_that_its_service_cannot_use_is_refused_before_anything_is_se
     assert says in str(refused.value)
 
 
-def test_a_ledger_that_is_no_file_is_refused_without_its_password(tmp_path, monkeypatch):
+def test_a_ledger_at_a_url_that_is_none_of_ours_is_refused_without_its_password(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(genstep.ConfigurationError, match="path of a file") as refused:
-        genstep.Client(genstep.Account(provider="sandbox"), ledger="postgresql://me:fake_pw@db.example/ledger")
+    with pytest.raises(genstep.ConfigurationError, match="is no ledger's URL") as refused:
+        genstep.Client(genstep.Account(provider="sandbox"), ledger="mysql://me:fake_pw@db.example/ledger")
     assert "fake_pw" not in str(refused.value)
     assert not list(tmp_path.iterdir())

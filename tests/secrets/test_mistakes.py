@@ -3,6 +3,7 @@
 import json
 import pickle
 import traceback
+from collections import Counter
 from urllib.parse import quote
 
 import pytest
@@ -29,7 +30,7 @@ WITH_A_KEY = [slug for slug in SLUGS if KEYS[slug]]
 @pytest.fixture(autouse=True)
 def _nothing_registered(monkeypatch):
     """An account that is refused never had its secrets registered; nor shall another test's account help."""
-    monkeypatch.setattr(redact, "_registered", set())
+    monkeypatch.setattr(redact, "_registered", Counter())
     monkeypatch.setattr(redact, "_current", redact.Redactor())
 
 

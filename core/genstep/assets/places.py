@@ -9,6 +9,7 @@ import secrets
 import shutil
 import time
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from genstep.models import Asset
 
 _LEAST_FREE = 16 * 1024 * 1024
-_PART = re.compile(r"\.[0-9a-f]{8}\.part")
+_PART = re.compile(r"\.([0-9]+_[^.]*)\.[0-9a-z_]{8}\.part$")
 _DAY = 24 * 3600
 
 
@@ -82,7 +83,7 @@ class Folder:
 
     def open_part(self, stem: str) -> tuple[BinaryIO, Path]:
         self.path.mkdir(parents=True, exist_ok=True)
-        part = self.path / f"{stem}.{secrets.token_hex(4)}.part"
+        part = self.path / f"{stem}.{writer(os.getpid())}.{secrets.token_hex(4)}.part"
         return part.open("xb"), part
 
     def put(self, part: Path, stem: str, extension: str) -> str:
@@ -117,13 +118,28 @@ class Folder:
         return asset.path is not None and asset.path.parent == self.path
 
     def _sweep(self) -> None:
-        """Remove what killed downloads left here: parts that nobody touched for a day."""
-        for part in self.path.glob("*.part"):
-            try:
-                if _PART.search(part.name) and part.stat().st_mtime < time.time() - _DAY:
-                    part.unlink()
-            except OSError:
-                continue
+        """Remove what killed downloads left here."""
+        sweep(self.path)
+
+
+def sweep(folder: Path, beginning: str = "") -> None:
+    """Remove the parts of ended processes; of those that cannot be looked at, what nobody touched for a day."""
+    from genstep.ledger import owner
+
+    for part in folder.glob(f"{beginning}*.part"):
+        named = _PART.search(part.name)
+        with suppress(OSError):
+            lives = owner.seen(named[1].replace("_", ":"), shared=True) if named else True
+            if lives is False or (lives is None and part.stat().st_mtime < time.time() - _DAY):
+                part.unlink()
+
+
+@cache
+def writer(pid: int) -> str:
+    """Who writes a part, in its name: this process, as the ledger names one, for its end to be told by anyone."""
+    from genstep.ledger import owner
+
+    return "_".join([str(pid), *owner.new().split(":")[1:]])
 
 
 def names(stem: str, extension: str) -> list[str]:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from genstep.assets.places import names, unusable
+from genstep.assets.places import names, sweep, unusable, writer
 from genstep.guard import redact_url
 
 if TYPE_CHECKING:
     from genstep.models import Asset
 
+# How local parts begin, on their way into a remote store.
+_PART = "genstep-part"
 _BACKENDS = {
     "s3": "s3fs",
     "s3a": "s3fs",
@@ -55,9 +57,10 @@ class Remote:
                 store.rm_file(path)
         except OSError as error:
             raise unusable(self.label, f"it cannot be written ({error})") from None
+        sweep(Path(tempfile.gettempdir()), _PART)
 
     def open_part(self, stem: str) -> tuple[BinaryIO, Path]:
-        handle, path = tempfile.mkstemp(prefix="genstep-", suffix=".part")
+        handle, path = tempfile.mkstemp(prefix=f"{_PART}.{writer(os.getpid())}.", suffix=".part")
         return os.fdopen(handle, "wb"), Path(path)
 
     def put(self, part: Path, stem: str, extension: str) -> str:
@@ -71,6 +74,8 @@ class Remote:
                     continue
                 store.put_file(str(part), path)
                 if store.size(path) != size:
+                    # half a file would keep its name from the whole one that comes later
+                    store.rm_file(path)
                     raise OSError(f"{self.url}{name} does not have all of its {size:,} bytes")
                 return name
         raise FileExistsError(f"too many files are called {stem}{extension}")

@@ -14,16 +14,21 @@ from urllib.request import url2pathname
 # what only a finished job needs (sniff, provenance, sidecar, …) is imported there: a request is out sooner
 from genstep.assets import remote
 from genstep.assets.places import Folder, Place, digest
+from genstep.clock import SystemClock
 from genstep.errors import AssetError, ConfigurationError
 from genstep.models import Asset
 
 if TYPE_CHECKING:
     from genstep.assets.download import Fetch
+    from genstep.clock import Clock
     from genstep.provider import Output
 
 #: the largest result, in bytes: of a video, and of anything else
 MOST_VIDEO = 2 * 1024**3
 MOST = 512 * 1024**2
+#: the longest that fetching a result may take, in seconds: of a video, and of anything else
+LIMIT_VIDEO = 2 * 3600.0
+LIMIT = 1800.0
 
 
 class AssetStore:
@@ -46,13 +51,24 @@ class AssetStore:
             self._place.check()
             self._checked = True
 
-    async def save(self, output: Output, *, stem: str, kind: str, fetch: Fetch, about: Mapping[str, Any]) -> Asset:
+    async def save(
+        self,
+        output: Output,
+        *,
+        stem: str,
+        kind: str,
+        fetch: Fetch,
+        about: Mapping[str, Any],
+        clock: Clock | None = None,
+        say_prompt: bool = False,
+    ) -> Asset:
         """Fetch, check and keep one result, as ``<stem><extension>``, or :class:`AssetError`.
 
         ``kind`` is what the content must be: "image" for a preview, whatever it previews. ``about`` (prompt, provider,
         model, seed, request, created_at, fingerprint) goes into the sidecar ``<name>.json``. A file that is there
-        already is never replaced: the same content is the same asset, another one gets a number. An error of code
-        "download" may be mended by another try.
+        already is never replaced: the same content is the same asset, another one gets a number. ``say_prompt`` writes
+        the prompt into the picture itself. A download that fails is tried again, and goes on where it broke; the error
+        after that has the code "download": another day may mend it.
         """
         import asyncio
 
@@ -60,8 +76,11 @@ class AssetStore:
             file, part = self._place.open_part(stem)
             try:
                 with file:
-                    announced = await self._fill(file, output, kind, fetch)
-                return await asyncio.to_thread(self._finish, part, output, stem, kind, about, announced)
+                    media_type = await self._content(file, part, output, kind, fetch, clock or SystemClock())
+                told = about.get("prompt") if output.prompt is None else output.prompt
+                return await asyncio.to_thread(
+                    self._finish, part, output, stem, kind, about, media_type, told if say_prompt else None
+                )
             finally:
                 part.unlink(missing_ok=True)
         except OSError as error:
@@ -97,40 +116,46 @@ class AssetStore:
         except OSError as error:
             raise AssetError(f"{asset.uri} cannot be removed ({_why(error)})", code="asset_unreachable") from error
 
-    async def _fill(self, file: BinaryIO, output: Output, kind: str, fetch: Fetch) -> bool:
-        """Write the content to ``file``; False where its whole length is not known."""
+    async def _content(self, file: BinaryIO, part: Path, output: Output, kind: str, fetch: Fetch, clock: Clock) -> str:
+        """Write the content to ``file``, which is ``part``, and check it: its media type."""
         import asyncio
 
-        from genstep import dataurl
-        from genstep.assets.download import receive
+        from genstep.assets.content import checked_type, source_url
+        from genstep.assets.download import ATTEMPTS, BROKEN, Transfer
 
-        most = MOST_VIDEO if kind == "video" else MOST
-        if output.text is not None:
-            file.write(output.text.encode(errors="replace"))
-        elif output.data is not None:
-            await asyncio.to_thread(file.write, output.data)
-        elif output.url is None:
-            raise AssetError("the service named a result without any content; resume the job", code="asset_empty")
-        elif output.url[:5].lower() == "data:":
+        most, limit = (MOST_VIDEO, LIMIT_VIDEO) if kind == "video" else (MOST, LIMIT)
+        if output.text is not None or output.data is not None or source_url(output) is None:
+            await asyncio.to_thread(_write, file, output, most)
+            return await asyncio.to_thread(checked_type, part, output, kind, False)
+        transfer = Transfer(output.url or "", fetch, file, most, clock, limit)
+        for attempt in range(1, ATTEMPTS + 1):
             try:
-                await asyncio.to_thread(lambda: file.write(dataurl.decode(output.url or "", most)))
-            except ValueError as error:
-                raise AssetError(f"the service sent a data URL that is broken: {error}", code="asset_broken") from None
-        else:
-            return await receive(output.url, fetch, file, most)
-        return False
+                announced = await transfer.receive()
+                file.flush()
+                return await asyncio.to_thread(checked_type, part, output, kind, announced)
+            except AssetError as error:
+                if error.code != BROKEN or attempt == ATTEMPTS or transfer.late:
+                    raise
+            await clock.sleep(0.25 * 2**attempt)
+        raise AssertionError("unreachable")
 
     def _finish(
-        self, part: Path, output: Output, stem: str, kind: str, about: Mapping[str, Any], announced: bool
+        self,
+        part: Path,
+        output: Output,
+        stem: str,
+        kind: str,
+        about: Mapping[str, Any],
+        media_type: str,
+        told: str | None,
     ) -> Asset:
         from genstep import provenance, sniff
-        from genstep.assets.content import checked_type, source_url
+        from genstep.assets.content import source_url
         from genstep.assets.sidecar import GENERATOR, sidecar
 
-        media_type = checked_type(part, output, kind, announced)
         if media_type.startswith("image/"):
             data = part.read_bytes()
-            marked = provenance.mark(data, media_type, tool=GENERATOR)
+            marked = provenance.mark(data, media_type, tool=GENERATOR, prompt=told)
             if marked is not data:
                 part.write_bytes(marked)
         measures = sniff.measure(part, media_type)
@@ -188,17 +213,42 @@ class AssetStore:
 
 
 def _place(output: str) -> Place:
-    scheme, url, _ = output.partition("://")
-    if not url:
+    if "://" not in output:
         return Folder(Path(output))
-    if scheme.lower() not in ("file", "local"):
+    path = path_of(output)
+    if path is None:
         return remote.Remote(output)
-    parts = urlsplit(output)
-    if parts.netloc not in ("", "localhost"):
+    if urlsplit(output).netloc not in ("", "localhost"):
         raise ConfigurationError(
             f"output folder {output}: a file URL has three slashes, as in file:///home/me/pictures"
         )
-    return Folder(Path(url2pathname(parts.path)))
+    return Folder(path)
+
+
+def path_of(uri: str) -> Path | None:
+    """The local path that a URI names; None for one of a remote store."""
+    parts = urlsplit(uri)
+    return Path(url2pathname(parts.path)) if parts.scheme in ("file", "local") else None
+
+
+def _write(file: BinaryIO, output: Output, most: int) -> None:
+    """Write a result that came with the reply itself."""
+    from genstep import dataurl
+
+    if output.text is not None:
+        file.write(output.text.encode(errors="replace"))
+    elif output.data is not None:
+        file.write(output.data)
+    elif output.url is None:
+        raise AssetError("the service named a result without any content; resume the job", code="asset_empty")
+    else:
+        try:
+            file.write(dataurl.decode(output.url, most))
+        except ValueError as error:
+            raise AssetError(f"the service sent a data URL that is broken: {error}", code="asset_broken") from None
+    if file.tell() > most:
+        raise AssetError(f"the service sent a result larger than the limit of {most:,} bytes", code="asset_too_large")
+    file.flush()
 
 
 def _why(error: OSError) -> str:

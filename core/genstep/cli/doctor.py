@@ -20,6 +20,7 @@ from genstep.errors import GenstepError
 EXTRAS = {
     "av": ("genstep[media]", "making and reading video"),
     "httpx2": ("genstep[httpx2]", "GENSTEP_HTTP=httpx2"),
+    "psycopg": ("genstep[postgres]", "a ledger on PostgreSQL"),
     "s3fs": ("s3fs", "output in s3://"),
     "gcsfs": ("gcsfs", "output in gs://"),
 }
@@ -133,8 +134,9 @@ def _kept() -> Iterator[Finding]:
 def _ledger(where: str) -> str:
     from genstep.ledger import Ledger
 
-    Ledger(where).close()
-    return where
+    ledger = Ledger(where)
+    ledger.close()
+    return str(ledger.place)
 
 
 def _output(where: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from genstep import redact
@@ -59,13 +60,13 @@ class Asking:
     async def models(self, kind: str | None = None) -> list[ModelInfo]:
         """The models that the service offers, of one kind or of all."""
         life = self._needs("models")
-        return list(await life.transport.run(life.provider.models(kind)))
+        return list(await life.transport.ask(lambda: life.provider.models(kind)))
 
     async def balance(self) -> Balance:
         """What is left: asked where the service answers, else as its replies last said, with the time of that."""
         life = self._session.life
         if life.provider.capabilities.balance:
-            said = await life.transport.run(life.provider.balance())
+            said = await life.transport.ask(life.provider.balance)
             return said if said.as_of else replace(said, as_of=self._session.clock.time())
         seen = await self._session.on_ledger(lambda ledger: ledger.last_balance(self.account.name, life.provider.slug))
         if seen is None:
@@ -85,14 +86,14 @@ class Asking:
             return Estimate(price, life.provider.unit, exact=life.provider.exact_prices)
         if type(life.provider).estimate is Provider.estimate:
             return Estimate(None, life.provider.unit)
-        return await life.transport.run(life.provider.estimate(request))
+        return await life.transport.ask(lambda: life.provider.estimate(request))
 
     async def history(self, **filters: Any) -> AsyncIterator[HistoryItem]:
         """The service's own list of past work, page by page behind one iterator; ``filters`` are the service's own."""
         life = self._needs("history")
         cursor: Any = None
         while True:
-            page: Page = await life.transport.run(life.provider.history(cursor, **filters))
+            page: Page = await life.transport.ask(partial(life.provider.history, cursor, **filters))
             for item in page.items:
                 yield item
             cursor = page.next
@@ -104,7 +105,7 @@ class Asking:
         life = self._needs("health")
         try:
             soon = self._session.clock.monotonic() + HEALTH_PATIENCE
-            return await life.transport.run(life.provider.health(), deadline=soon)
+            return await life.transport.ask(life.provider.health, deadline=soon)
         except GenstepError as error:
             return Health("unreachable", error.to_dict())
 
@@ -113,39 +114,39 @@ class Asking:
         life = self._needs("enhance")
         if not prompt.strip():
             raise InvalidRequest("prompt: it is empty; say what to enhance", field="prompt")
-        return await life.transport.run(life.provider.enhance(prompt, tone))
+        return await life.transport.ask(lambda: life.provider.enhance(prompt, tone))
 
     async def build_prompt(self, **parts: str) -> str:
         """One prompt from structured parts, such as ``subject`` and ``mood``."""
         life = self._needs("build_prompt")
-        return await life.transport.run(life.provider.build_prompt(parts))
+        return await life.transport.ask(lambda: life.provider.build_prompt(parts))
 
     async def whoami(self) -> Mapping[str, Any]:
         """Whose key or login it is, in the service's own words: a free call that proves that it is good."""
         life = self._session.life
         if life.provider.whoami is None:
             raise InvalidRequest(f"{life.provider.slug} does not say whose key it is; see: genstep providers")
-        return await life.transport.run(life.provider.whoami())
+        return await life.transport.ask(life.provider.whoami)
 
     async def list_webhooks(self) -> list[Webhook]:
         """The webhooks registered with the service."""
         life = self._needs("webhooks")
-        return list(await life.transport.run(life.provider.list_webhooks()))
+        return list(await life.transport.ask(life.provider.list_webhooks))
 
     async def create_webhook(self, url: str, events: Sequence[str] | None = None) -> Webhook:
         """Register a webhook; its ``secret`` is only in this reply, so keep it in the account's ``webhook_secret``."""
         life = self._needs("webhooks")
-        return await life.transport.run(life.provider.create_webhook(url, events))
+        return await life.transport.ask(lambda: life.provider.create_webhook(url, events))
 
     async def update_webhook(self, webhook_id: str, **changes: Any) -> Webhook:
         """Change a webhook's ``url`` or ``events``."""
         life = self._needs("webhooks")
-        return await life.transport.run(life.provider.update_webhook(webhook_id, changes))
+        return await life.transport.ask(lambda: life.provider.update_webhook(webhook_id, changes))
 
     async def delete_webhook(self, webhook_id: str) -> None:
         """Remove a webhook from the service."""
         life = self._needs("webhooks")
-        await life.transport.run(life.provider.delete_webhook(webhook_id))
+        await life.transport.ask(lambda: life.provider.delete_webhook(webhook_id))
 
     async def deliver(self, body: bytes, signature: str | None) -> None:
         """Take a webhook delivery. A verified one settles its job; one that cannot be verified for want of a secret

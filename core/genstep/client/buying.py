@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from genstep.client import orders, results
 from genstep.client.asking import Asking
 from genstep.errors import (
-    AssetError,
     BudgetExceeded,
     GenerationFailed,
     GenstepError,
@@ -74,6 +73,9 @@ class Buying(Asking):
             plan = self._bounded(plan, max_credits)
         rows = [one.row for one in wanted]
         opened: list[Opened] = await session.on_ledger(lambda ledger: ledger.open(rows, plan, fresh=fresh))
+        for one in opened:
+            if not one.created:
+                await self._look_again(one.row)
         await self._start([(one, made[one.row.fingerprint].request) for one in opened if one.missing], deadline)
         return opened
 
@@ -130,6 +132,7 @@ class Buying(Asking):
     async def _start(self, bought: list[tuple[Opened, GenerationRequest]], deadline: float) -> None:
         """Send the calls that were opened for some requests; a call may make items of several."""
         life = self._session.life
+        await life.adopt()
         items = {one.row.id: request.items() for one, request in bought}
 
         def read(ledger: Ledger) -> list[tuple[CallRow, list[GenerationRequest]]]:
@@ -147,17 +150,30 @@ class Buying(Asking):
         for call in await self._session.on_ledger(lambda ledger: ledger.calls(row.id)):
             await self._until(asyncio.ensure_future(wait(call.id)), deadline)
 
+    async def _found(self, row: RequestRow, deadline: float) -> None:
+        """Return when the uncertain calls of a request were looked for in the service's list."""
+        life = self._session.life_of(row)
+        calls = await self._session.on_ledger(lambda ledger: ledger.calls(row.id))
+        lost = [call.id for call in calls if call.state == "uncertain"]
+        if lost:
+            await self._until_any({life.follow(call) for call in lost}, deadline, life.changed(lost))
+
     async def _finish(self, opened: Opened, deadline: float, on_progress: OnProgress | None) -> Generation:
         """Follow all calls of a request to their end, and hand out what came of it."""
         row = opened.row
         life = self._session.life_of(row)
+        await life.adopt()
+        if opened.created and not opened.missing:
+            await self._look_again(row)
         cached = not opened.created and not opened.missing
         if cached and (answer := await self._answer(row)) is not None:
             return answer
         told: tuple[Any, ...] = ()
+        searched: set[str] = set()
         while True:
             calls = await self._session.on_ledger(lambda ledger: ledger.calls(row.id))
-            open_calls = [call for call in calls if call.state not in FINAL_STATES]
+            lost = {c.id for c in calls if c.state == "uncertain" and life.searches} - searched
+            open_calls = [call for call in calls if call.state not in FINAL_STATES or call.id in lost]
             job = await self._session.on_ledger(lambda ledger: results.job(ledger, row))
             if on_progress is not None and (seen := (job.status, job.progress, job.done)) != told:
                 told = seen
@@ -171,7 +187,10 @@ class Buying(Asking):
                     raise self._still_running(row, "its client was closed")
                 if task.exception() is not None:
                     raise self._at_job(task.exception(), row)
+                searched.add(task.result().id)
             if not done and self._session.clock.monotonic() >= deadline:
+                if all(call.state in FINAL_STATES for call in calls):
+                    return await self._generation(row, from_cache=False)
                 raise self._still_running(row, "time is up")
 
     def _still_running(self, row: RequestRow, why: str) -> WaitTimeout:
@@ -185,23 +204,26 @@ class Buying(Asking):
         """A complete request, from the ledger; its files are copied where another folder is asked for."""
         session = self._session
         found = await session.on_ledger(lambda ledger: results.generation(ledger, row, from_cache=True))
-        if found.status == "uncertain":
+        if found.status == "uncertain" and not session.life_of(row).searches:
             return await self._generation(row, from_cache=True)
         if found.status != "completed" or found.failures:
             return None
         if not all([await asyncio.to_thread(session.store.exists, asset) for asset in found.assets]):
-            if session.life_of(row).provider.capabilities.blocking:
-                raise AssetError(
-                    f"job {row.id} was paid for and saved, but its files are gone, and {row.provider} cannot give them "
-                    "again; to buy it anew, ask with fresh=True (--fresh)",
-                    code="gone",
-                    job_id=row.id,
-                )
             now = session.clock.time()
             await session.on_ledger(lambda ledger: ledger.unsave(row.id, now))
             return None
-        adopted = [await session.store.adopt(asset, _stem(asset)) for asset in found.assets]
+        adopted = []
+        for asset in found.assets:
+            adopted.append(await session.store.adopt(asset, _stem(asset)))
+            if adopted[-1].uri != asset.uri:
+                # written down one by one: what is copied is found again by whoever deletes the job
+                await session.db(session.ledger.copied, row.id, asset, adopted[-1])
         return replace(found, assets=tuple(adopted))
+
+    async def _look_again(self, row: RequestRow) -> None:
+        """What was made and could not be fetched is fetched once more, by all who ask for it from now on."""
+        now = self._session.clock.time()
+        await self._session.on_ledger(lambda ledger: ledger.unsave(row.id, now, unfetched=True))
 
     async def _generation(self, row: RequestRow, *, from_cache: bool) -> Generation:
         """The generation, or the error of its first item where nothing was made."""
@@ -248,7 +270,8 @@ class Buying(Asking):
         uncertain = [call for call in calls if call.state == "uncertain"]
         if not uncertain:
             raise InvalidRequest(f"job {row.id} is not uncertain, so there is nothing to settle", job_id=row.id)
-        await life.settle(uncertain[0], claim, charged)
+        for call in uncertain[:1] if claim is not None else uncertain:
+            await life.settle(call, claim, charged)
 
 
 def at_least_0(name: str, value: object) -> None:

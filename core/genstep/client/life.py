@@ -1,41 +1,32 @@
-"""The life of a paid call after it was sent: followed until it ends, by polls and webhooks; settled by hand."""
+"""The life of a paid call: followed until it ends, taken up after a crash, cancelled, settled by hand."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
-from genstep.accounts import LOOPBACK
-from genstep.client.saving import Saving
-from genstep.errors import (
-    GenerationFailed,
-    GenstepError,
-    InvalidRequest,
-    NotFound,
-    ProviderUnavailable,
-    RateLimited,
-)
+from genstep.client import found
+from genstep.client.searching import Searching
+from genstep.client.watching import Watcher
+from genstep.errors import GenerationFailed, GenstepError, InvalidRequest
 from genstep.ledger import CallRow, LostClaim, Settled
 from genstep.ledger.records import FINAL_STATES
 from genstep.provider import Completed, Failed, Running, State
 from genstep.watcher import Schedule
 
-T = TypeVar("T")
-log = logging.getLogger("genstep")
-
-#: how often a job may be unknown to its service before we believe it
-UNKNOWN_TIMES = 3
+#: seconds for which an uncertain call is looked for again by itself, at the start of each client
+LOOKED_FOR = 86400.0
 
 
-class Life(Saving):
+class Life(Searching):
     """All that one account's paid calls go through, from ``intent`` to ``saved``."""
 
     def __init__(self, *rooms: Any) -> None:
         super().__init__(*rooms)
         self._followed: dict[str, asyncio.Task[CallRow]] = {}
-        self._nudged: dict[str, asyncio.Event] = {}
+        self._adopted = False
+        self.watcher = Watcher(self)
 
     # -- following ----------------------------------------------------------------------------------------------
 
@@ -46,96 +37,77 @@ class Life(Saving):
             task = asyncio.create_task(self._follow(call), name=f"genstep follows {call}")
             self._followed[call] = task
             task.add_done_callback(lambda _: self._followed.pop(call, None))
-            task.add_done_callback(lambda _: self._nudged.pop(call, None))
             # those who wait raise its error; where nobody does any more, it is no bug
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
     async def _follow(self, call: str) -> CallRow:
-        schedule: Schedule | None = None
-        unknown = 0
+        searched = False
         while True:
             row: CallRow = await self.db(self.ledger.call, call)
-            if row.state in FINAL_STATES:
+            if row.state == "uncertain" and self.searches and not searched:
+                searched = True
+                await self.search(row)
+            elif row.state in FINAL_STATES:
                 return row
-            if (task := self.paid.get(call)) is not None:
+            elif (task := self.paid.get(call)) is not None:
                 await asyncio.wait({task})
             elif row.state in ("intent", "sending"):
                 await self.recover(row)
             elif row.state == "completed":
                 await self.save(row)
             else:
-                schedule = schedule or await self._schedule(row)
-                if await self._rest(row, schedule):
-                    unknown = 0 if await self._poll(row, unknown) else unknown + 1
+                await self.watcher.watch(row)
 
-    async def _schedule(self, row: CallRow) -> Schedule:
+    async def adopt(self) -> None:
+        """Once a client: take up the account's paid calls that ended processes left behind. What was never sent
+        stays unsent until somebody asks for it."""
+        if self._adopted:
+            return
+        self._adopted = True
+        for row in await self.db(self.ledger.orphans, self.account.name, self.provider.slug):
+            young = self.clock.time() - row.updated_at < LOOKED_FOR
+            if row.state != "uncertain" or (self.searches and young):
+                self.follow(row.id)
+
+    async def schedule(self, row: CallRow) -> Schedule:
+        """When to ask about a job, by what the ledger has learned of its kind and model."""
         request = (await self.requests(row))[0]
-        host = self.transport.base_url.split("//", 1)[-1].split("/", 1)[0]
+        learned = await self.db(self.ledger.durations, row.provider, request.kind, request.model)
         return Schedule(
-            self.provider.timing_for(request),
+            learned.believed(self.provider.timing_for(request)),
             row.sent_at or row.created_at,
             interval=self.account.options.get("poll_interval"),
-            local=host.rpartition(":")[0].strip("[]") in LOOPBACK or host in LOOPBACK,
+            local=self.local,
+            hooked=self.account.webhook_url is not None and self.provider.capabilities.webhooks,
+            known=learned.jobs,
+            kind=request.kind,
+            model=request.model,
         )
-
-    async def _rest(self, row: CallRow, schedule: Schedule) -> bool:
-        """Sleep until the next poll; False where a webhook came meanwhile and settled the job."""
-        if await self._settled_by_webhook(row):
-            return False
-        nudge = self._nudged.setdefault(row.id, asyncio.Event())
-        nudge.clear()
-        sleep = asyncio.ensure_future(self.clock.sleep(schedule.next(self.clock.time())))
-        woken = asyncio.ensure_future(nudge.wait())
-        try:
-            await asyncio.wait({sleep, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleep.cancel()
-            woken.cancel()
-        return not await self._settled_by_webhook(row)
 
     def nudge(self, call: str) -> None:
         """Somebody says that the job has moved: look now."""
-        if (event := self._nudged.get(call)) is not None:
-            event.set()
+        self.watcher.nudge(call)
 
-    async def _settled_by_webhook(self, row: CallRow) -> bool:
-        import json
+    async def progress(self, seen: dict[str, float | None]) -> None:
+        """Write down how far some calls are."""
+        await self.db(self.ledger.progress, self.clock.time(), seen)
+        for call in seen:
+            self.tell(call)
 
-        found = await self.db(self.ledger.delivery, row.provider, row.job_id or "")
-        if found is None or not found[1]:
-            return False
-        event = self.provider.event(json.loads(found[0]))
-        if event is None or isinstance(event[1], Running):
-            return False
-        return await self._take(row, event[1])
-
-    async def _poll(self, row: CallRow, unknown: int) -> bool:
-        """Ask once; a failed poll is not a failed job. False where the service does not know the job (yet)."""
-        try:
-            state = await self.transport.run(self.provider.poll(row.job_id or ""))
-        except NotFound as error:
-            if unknown + 1 >= UNKNOWN_TIMES:
-                raise error
-            return False
-        except (ProviderUnavailable, RateLimited) as error:
-            log.info("%s: a status request failed (%s); asking again", self.provider.slug, error)
-            return True
-        await self._take(row, state)
-        return True
-
-    async def _take(self, row: CallRow, state: State) -> bool:
+    async def take(self, row: CallRow, state: State, *, elsewhere: bool = False) -> None:
+        """Write down what the service says of a job; ``elsewhere``: a client in another process will save it."""
         now = self.clock.time()
-        try:
+        with suppress(LostClaim):
             if isinstance(state, Running):
-                await self.db(self.ledger.progress, row.id, now, state.progress)
-                self.tell(row.id)
-                return False
-            if isinstance(state, Completed):
-                self.made[row.id] = state
+                await self.progress({row.id: state.progress})
+            elif isinstance(state, Completed):
+                if not elsewhere:
+                    self.made[row.id] = state
                 settled = Settled(state.credits, state.balance, None, None, state.request_id)
-                await self.db(self.ledger.completed, row.id, None, now, settled)
-            elif isinstance(state, Failed):
+                kept = found.plain(state) if elsewhere else None
+                await self.db(self.ledger.completed, row.id, None, now, settled, found=kept)
+            else:
                 error = GenerationFailed(
                     f"{self.provider.slug} could not make it: {state.message}",
                     refunded=state.refunded,
@@ -145,15 +117,12 @@ class Life(Saving):
                 )
                 await self.db(self.ledger.failed, row.id, None, now, error, refunded=state.refunded)
                 self.spool.drop(row.id)
-        except LostClaim:
-            return True
-        return True
 
     # -- by hand --------------------------------------------------------------------------------------------------
 
     async def ask(self, row: CallRow) -> None:
         """Ask the service once about a job, and write down what it says."""
-        await self._take(row, await self.transport.run(self.provider.poll(row.job_id or "")))
+        await self.take(row, await self.transport.run(self.provider.poll(row.job_id or "")))
 
     async def cancel(self, row: CallRow) -> str:
         """Cancel a call where that can be done; else a sentence that says what happens instead."""
@@ -207,7 +176,7 @@ class Life(Saving):
             await self.db(self.ledger.failed, row.id, epoch, now, error, refunded=not charged)
             self.spool.drop(row.id)
             return
-        if self.provider.capabilities.blocking:
+        if self.provider.capabilities.blocking and not self.searches:
             raise InvalidRequest(
                 f"{self.provider.slug} has no jobs to claim; say --charged or --not-charged instead", field="claim"
             )
@@ -215,11 +184,15 @@ class Life(Saving):
             raise InvalidRequest(
                 f"the service's job {claim} belongs to the paid call {taken.id} already", field="claim"
             )
+        if self.provider.capabilities.blocking:
+            await self.claim_by_hand(row, claim)
+            return
         await self.transport.run(self.provider.poll(claim))
         await self.db(self.ledger.accepted, row.id, epoch, now, Settled(job_id=claim))
 
     async def drain(self) -> None:
         """Wait for the paid calls under way, which nothing may cut off; what was not sent yet is not sent any more."""
+        await self.watcher.close()
         followers = list(self._followed.values())
         for follower in followers:
             follower.cancel()

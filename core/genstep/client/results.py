@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from genstep.assets import stem_for
+from genstep.assets import path_of, stem_for
 from genstep.errors import AssetError, GenerationFailed, GenstepError, from_dict
 from genstep.ledger import CallRow, ItemRow, Ledger, RequestRow, request_status
-from genstep.ledger.records import FORGOTTEN
+from genstep.ledger.records import FORGOTTEN, item_state
 from genstep.models import Asset, Cost, Generation, GenerationRequest, InputImage, Job
 
 if TYPE_CHECKING:
     from genstep.client.sending import Sending
-    from genstep.clock import Clock
     from genstep.provider import Completed, Output
 
 log = logging.getLogger("genstep")
 
-#: a broken download is tried this often before the error reaches the user; the job stays and can be resumed
-DOWNLOAD_ATTEMPTS = 4
 DOWNLOADS_AT_ONCE = 4
 
 
@@ -35,37 +33,72 @@ def request_of(row: RequestRow) -> GenerationRequest:
     return GenerationRequest(**fields)
 
 
+async def missing(life: Sending, call: str, epoch: int) -> list[ItemRow]:
+    """The items of a call that have neither their files nor a refusal; those that could not be fetched among them.
+
+    Of files that are found again, nothing is said to be missing any more.
+    """
+    members: list[ItemRow] = await life.db(life.ledger.items, call=call)
+    found = []
+    for request in dict.fromkeys(member.request for member in members):
+        row: RequestRow = await life.db(life.ledger.request, request)
+        # a deleted request that shared the call stays deleted
+        if row.request == FORGOTTEN:
+            continue
+        kept: dict[int, list[Asset]] = {}
+        for number, data in await life.db(life.ledger.assets, request):
+            kept.setdefault(number, []).append(asset_of(data))
+        for member in (one for one in members if one.request == request):
+            if item_state("saved", member.error) == "failed":
+                continue
+            assets = kept.get(member.number, [])
+            if not assets or not await asyncio.to_thread(lambda those: all(map(life.store.exists, those)), assets):
+                found.append(member)
+            elif member.error is not None:
+                await life.db(life.ledger.stored, call, epoch, member.request, member.number)
+    return found
+
+
 async def save(
-    life: Sending, ledger: Ledger, db: Callable[..., Any], row: CallRow, epoch: int, made: Completed, clock: Clock
-) -> None:
-    """Store every output of a call and write down what each item got: files, or the reason why not."""
-    members: list[ItemRow] = await db(ledger.items, call=row.id)
-    requests = {m.request: await db(ledger.request, m.request) for m in members}
+    life: Sending, row: CallRow, epoch: int, made: Completed, wanted: Sequence[ItemRow]
+) -> list[tuple[ItemRow, GenstepError]]:
+    """Store what a call made for the ``wanted`` of its items, each written down at once; why the others have nothing.
+
+    An :class:`AssetError` among the reasons ends neither the others nor the call.
+    """
+    members: list[ItemRow] = await life.db(life.ledger.items, call=row.id)
+    requests = {m.request: await life.db(life.ledger.request, m.request) for m in members}
     refused = {failure.item: failure.error for failure in made.failures}
     outputs = assign(made.outputs, {m.position: request_of(requests[m.request]).prompt for m in members})
+    nothing = GenerationFailed("the service answered without a result for this item", code="missing")
     at_once = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
 
-    async def item(member: ItemRow) -> tuple[str, int, list[Asset]]:
-        kept = requests[member.request]
+    async def item(member: ItemRow) -> GenstepError | None:
+        if member.position not in outputs:
+            return refused.get(member.position, nothing)
         saved = []
         for output in outputs[member.position]:
             async with at_once:
-                asset = await _store(life, kept, member, output, clock)
+                try:
+                    asset = await _store(life, requests[member.request], member, output)
+                except AssetError as error:
+                    return error
             if asset is not None:
                 saved.append(asset)
-        return member.request, member.number, saved
+        await life.db(life.ledger.stored, row.id, epoch, member.request, member.number, saved)
+        return None
 
-    # a deleted request that shared the call stays deleted
-    members = [member for member in members if requests[member.request].request != FORGOTTEN]
-    wanted = [member for member in members if member.position in outputs]
-    done = await asyncio.gather(*(item(member) for member in wanted), return_exceptions=True)
-    for problem in done:
-        if isinstance(problem, BaseException):
-            raise problem
-    nothing = GenerationFailed("the service answered without a result for this item", code="missing")
-    failures = [(m.request, m.number, refused.get(m.position, nothing)) for m in members if m not in wanted]
-    stored = [one for one in done if not isinstance(one, BaseException)]
-    await db(ledger.saved, row.id, epoch, clock.time(), stored, failures)
+    # one that was moved to a call of its own is no more of ours
+    here = {(member.request, member.number) for member in members}
+    ours = [member for member in wanted if (member.request, member.number) in here]
+    done = await asyncio.gather(*(item(member) for member in ours), return_exceptions=True)
+    lacking = []
+    for member, outcome in zip(ours, done, strict=True):
+        if isinstance(outcome, BaseException) and not isinstance(outcome, GenstepError):
+            raise outcome
+        if outcome is not None:
+            lacking.append((member, outcome))
+    return lacking
 
 
 def assign(outputs: Sequence[Output], prompts: Mapping[int, str]) -> dict[int, list[Output]]:
@@ -85,7 +118,7 @@ def assign(outputs: Sequence[Output], prompts: Mapping[int, str]) -> dict[int, l
     return found
 
 
-async def _store(life: Sending, kept: RequestRow, member: ItemRow, output: Output, clock: Clock) -> Asset | None:
+async def _store(life: Sending, kept: RequestRow, member: ItemRow, output: Output) -> Asset | None:
     """The saved file; None for a preview that cannot be had, which must not cost the result itself."""
     request = request_of(kept)
     seed = output.seed if output.seed is not None else request.items()[member.number].seed
@@ -98,23 +131,27 @@ async def _store(life: Sending, kept: RequestRow, member: ItemRow, output: Outpu
         "seed": seed,
         "request": json.loads(kept.request),
         "fingerprint": kept.fingerprint,
-        "created_at": clock.time(),
+        "created_at": life.clock.time(),
     }
     number = member.number + 1
     stem = stem_for(kept.prompt or kept.kind, kept.id, number) + (f"-{output.role}" if output.role != "main" else "")
     kind = kept.kind if output.role == "main" else "image"
-    for attempt in range(1, DOWNLOAD_ATTEMPTS + 1):
-        try:
-            return await life.store.save(output, stem=stem, kind=kind, fetch=life.transport.fetch, about=about)
-        except AssetError as error:
-            error.provider, error.job_id = error.provider or kept.provider, kept.id
-            if error.code != "download" or attempt == DOWNLOAD_ATTEMPTS:
-                if output.role == "main":
-                    raise
-                log.warning("job %s: its %s could not be saved (%s)", kept.id, output.role, error)
-                return None
-            await clock.sleep(0.25 * 2**attempt)
-    raise AssertionError("unreachable")
+    try:
+        return await life.store.save(
+            output,
+            stem=stem,
+            kind=kind,
+            fetch=life.transport.fetch,
+            about=about,
+            clock=life.clock,
+            say_prompt=life.account.options.get("xmp_prompt", False),
+        )
+    except AssetError as error:
+        error.provider, error.job_id = error.provider or kept.provider, kept.id
+        if output.role == "main":
+            raise
+        log.warning("job %s: its %s could not be saved (%s)", kept.id, output.role, error)
+        return None
 
 
 def job(ledger: Ledger, row: RequestRow, *, message: str = "") -> Job:
@@ -134,7 +171,7 @@ def job(ledger: Ledger, row: RequestRow, *, message: str = "") -> Job:
         kind=row.kind,
         prompt=row.prompt,
         created_at=row.created_at,
-        done=sum(state in ("saved", "failed", "cancelled", "uncertain") for state in states),
+        done=sum(state in ("saved", "failed", "unfetched", "cancelled", "uncertain") for state in states),
         total=len(items),
         message=message,
     )
@@ -147,6 +184,8 @@ def generation(ledger: Ledger, row: RequestRow, *, from_cache: bool = False) -> 
     by_id = {call.id: call for call in calls}
     ends = [call.updated_at for call in calls]
     status = request_status(_states(calls, items))
+    # what is known of files that cannot be found any more is kept, for they may come back with their disk
+    lost = {item.number for item in items if item_state(by_id[item.call].state, item.error) == "unfetched"}
     return Generation(
         id=row.id,
         status=status,
@@ -154,7 +193,7 @@ def generation(ledger: Ledger, row: RequestRow, *, from_cache: bool = False) -> 
         provider=row.provider,
         model=row.model,
         job_ids=tuple(call.job_id for call in calls if call.job_id),
-        assets=tuple(asset_of(data) for _, data in ledger.assets(row.id)),
+        assets=tuple(asset_of(data) for number, data in ledger.assets(row.id) if number not in lost),
         failures=tuple(error for item in items if (error := failure(item, by_id[item.call], row)) is not None),
         cost=cost(row, calls, ledger.shares(row.id)),
         created_at=row.created_at,
@@ -195,9 +234,16 @@ def cost(row: RequestRow, calls: Sequence[CallRow], shares: Mapping[str, float])
 
 def asset_of(data: Mapping[str, Any]) -> Asset:
     """A saved asset from its plain data."""
-    return Asset(**{**data, "path": Path(data["path"]) if data["path"] else None})
+    known = {name: value for name, value in data.items() if name != "copies"}
+    return Asset(**{**known, "path": Path(data["path"]) if data["path"] else None})
+
+
+def copies_of(data: Mapping[str, Any]) -> list[Asset]:
+    """The copies of a saved asset in other output folders."""
+    asset = asset_of(data)
+    return [replace(asset, uri=uri, path=path_of(uri)) for uri in data.get("copies", ())]
 
 
 def _states(calls: Sequence[CallRow], items: Sequence[ItemRow]) -> list[str]:
     by_id = {call.id: call.state for call in calls}
-    return ["failed" if item.error and by_id[item.call] == "saved" else by_id[item.call] for item in items]
+    return [item_state(by_id[item.call], item.error) for item in items]

@@ -15,7 +15,9 @@ from genstep.errors import (
     SubmissionUncertain,
 )
 from genstep.ledger import CallRow, LostClaim, Settled
-from genstep.provider import Accepted, Completed, Reply, Submitted, Verb
+from genstep.ledger.budget import PriceAwaited
+from genstep.provider import Accepted, Completed, Provider, Reply, Submitted, Verb
+from genstep.transport.pacing import LONGEST
 
 if TYPE_CHECKING:
     from genstep.accounts import Account
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
     from genstep.clock import Clock
     from genstep.ledger import Ledger
     from genstep.models import GenerationRequest
-    from genstep.provider import Provider
     from genstep.transport import Transport
 
 T = TypeVar("T")
 log = logging.getLogger("genstep")
+
+#: seconds between two looks whether the price of a call under way, for which ours has to wait, is known by now
+PRICE_POLL = 0.5
 
 
 class Sending:
@@ -47,6 +51,8 @@ class Sending:
     ) -> None:
         self.account = account
         self.provider = provider
+        #: whether the service's prices are its word, which no charge of the past corrects
+        self.exact = provider.exact_prices and type(provider).price is not Provider.price
         self.transport = transport
         self.store = store
         self.ledger = ledger
@@ -116,7 +122,7 @@ class Sending:
             moved.set()
 
     async def _send(self, call: CallRow, items: list[GenerationRequest], deadline: float | None, after: float) -> None:
-        paid = Paid(self, call)
+        paid = Paid(self, call, deadline=deadline)
         try:
             if after:
                 await self.clock.sleep(after)
@@ -214,9 +220,10 @@ class Sending:
 class Paid:
     """What the transport tells about one paid call, written down before it goes on."""
 
-    def __init__(self, life: Sending, call: CallRow, *, sent: bool = False) -> None:
+    def __init__(self, life: Sending, call: CallRow, *, sent: bool = False, deadline: float | None = None) -> None:
         self._life = life
         self._call = call
+        self._deadline = deadline
         self.sent = sent
         #: the reply says that the service took the call, so an error after it is ours and proves nothing
         self.taken = False
@@ -224,7 +231,17 @@ class Paid:
     async def sending(self) -> None:
         life, call = self._life, self._call
         ceiling = life.account.daily_credits
-        await life.db(life.ledger.sending, call.id, call.epoch, life.clock.time(), ceiling=ceiling)
+        exact = life.exact and call.estimated is not None
+        until = life.clock.monotonic() + LONGEST if self._deadline is None else self._deadline
+        while True:
+            now = life.clock.time()
+            try:
+                await life.db(life.ledger.sending, call.id, call.epoch, now, ceiling=ceiling, exact=exact)
+                break
+            except PriceAwaited as awaited:
+                if life.clock.monotonic() + 2 * PRICE_POLL > until:
+                    raise awaited.refusal() from None
+            await life.clock.sleep(PRICE_POLL)
         self.sent = True
         life.unsent.discard(call.id)
         if (event := life._started.get(call.id)) is not None:
@@ -238,9 +255,9 @@ class Paid:
             self.sent = False
             life.unsent.add(call.id)
 
-    async def received(self, reply: Reply) -> None:
+    async def received(self, reply: Reply, *before: Reply) -> None:
         try:
-            await asyncio.to_thread(self._life.spool.keep, self._call.id, reply)
+            await asyncio.to_thread(self._life.spool.keep, self._call.id, reply, *before)
         except OSError as error:
             log.error("the reply of the paid call %s could not be kept on disk (%s); going on", self._call.id, error)
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genstep import config, plugins, redact
@@ -18,7 +19,8 @@ from genstep.client.life import Life
 from genstep.client.spool import Spool
 from genstep.clock import Clock, SystemClock
 from genstep.errors import ConfigurationError
-from genstep.ledger import Ledger, RequestRow, ledger_file
+from genstep.ledger import Ledger, Place, RequestRow, ledger_place
+from genstep.ledger.pace import SharedPace
 from genstep.models import HttpOptions
 from genstep.transport import Transport
 from genstep.transport.http import RealHttp
@@ -54,7 +56,7 @@ class Session:
         self.store = AssetStore(output)
         self._http = http or HttpOptions()
         self._network = network
-        self._where = ledger_file(config.default_ledger() if ledger is None else ledger)
+        self._where = ledger_place(config.default_ledger() if ledger is None else ledger)
         self._ledger: Ledger | None = None
         self._opening = threading.Lock()
         self._closing: asyncio.Task[None] | None = None
@@ -113,8 +115,9 @@ class Session:
         if life is None:
             http = self._network(account) if self._network else self._real(account, provider)
             self._https.append(http)
-            transport = Transport(account, provider, http, self.clock)
-            spool = Spool(self._where.parent / "spool")
+            pace = SharedPace(self.ledger, self.db, self.clock, account.name, provider.slug)
+            transport = Transport(account, provider, http, self.clock, pace)
+            spool = Spool(spool_folder(self._where))
             life = Life(account, provider, transport, self.ledger, self.db, self.store, spool, self.clock)
             self._lives[account.name, provider.slug] = life
         return life
@@ -138,6 +141,11 @@ class Session:
             await self.db(self._ledger.close)
         self._closed = True
         self._thread.shutdown(wait=False)
+
+
+def spool_folder(where: Place) -> Path:
+    """Where replies are kept until they are saved: beside the ledger's file; of a server's ledger in our own home."""
+    return where.path.parent / "spool" if where.path is not None else config.home() / f"spool-{where.key}"
 
 
 @cache

@@ -92,6 +92,10 @@ class AsyncClient(Buying):
         job = await self.status(opened.row.id, ask=False)
         if on_progress is not None:
             on_progress(job)
+        if job.status == "uncertain" and self._session.life_of(opened.row).searches:
+            # found in the service's list, or not: the answer to that is what the caller waits for
+            await self._found(opened.row, deadline)
+            job = await self.status(opened.row.id, ask=False)
         if job.status in ("failed", "uncertain"):
             await self._generation(opened.row, from_cache=False)
         return job
@@ -193,9 +197,10 @@ class AsyncClient(Buying):
             for service_id in job.provider_job_ids:
                 with suppress(NotFound):
                     await life.transport.run(life.provider.delete(service_id))
-        kept = await self._session.on_ledger(lambda ledger: [results.asset_of(a) for _, a in ledger.assets(row.id)])
-        for asset in kept:
-            await asyncio.to_thread(self._session.store.remove, asset)
+        kept = await self._session.on_ledger(lambda ledger: [a for _, a in ledger.assets(row.id)])
+        for data in kept:
+            for asset in (*results.copies_of(data), results.asset_of(data)):
+                await asyncio.to_thread(self._session.store.remove, asset)
         life = self._session.life_of(row)
         for call in await self._session.on_ledger(lambda ledger: ledger.calls(row.id)):
             life.spool.drop(call.id)

@@ -47,7 +47,7 @@ def config_file() -> Path:
 
 
 def default_ledger() -> str:
-    """``GENSTEP_LEDGER`` (a path), else ledger.db in :func:`home`."""
+    """``GENSTEP_LEDGER`` (a path or a PostgreSQL URL), else ledger.db in :func:`home`."""
     value = os.environ.get("GENSTEP_LEDGER", "")
     if "://" in value:
         return value

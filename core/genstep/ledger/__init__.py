@@ -1,6 +1,6 @@
 """The durable record of requests, paid calls, results and spend."""
 
-from genstep.ledger.database import ledger_file
+from genstep.ledger.place import Place, ledger_place
 from genstep.ledger.records import CallRow, ItemRow, Opened, RequestRow, Settled, request_status
 from genstep.ledger.store import Ledger, LostClaim
 
@@ -10,8 +10,9 @@ __all__ = [
     "Ledger",
     "LostClaim",
     "Opened",
+    "Place",
     "RequestRow",
     "Settled",
-    "ledger_file",
+    "ledger_place",
     "request_status",
 ]

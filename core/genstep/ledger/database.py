@@ -1,9 +1,8 @@
-"""The ledger's file: opened, brought to the newest version, changed in short transactions."""
+"""The ledger's database, wherever it is: opened, brought to the newest version, changed in short transactions."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -13,96 +12,152 @@ from typing import Any
 
 from genstep.errors import ConfigurationError
 from genstep.ledger import owner as owners
+from genstep.ledger.engine import SIGN, Connection, Engine
+from genstep.ledger.place import Place, ledger_place
 from genstep.ledger.schema import MIGRATIONS, VERSION
+
+#: seconds to wait for another process's transaction; they take milliseconds
+PATIENCE = 30.0
+#: seconds after which the name of an owner that died without closing is forgotten
+FORGOTTEN = 86400.0
 
 _databases: weakref.WeakSet[Database] = weakref.WeakSet()
 _forking = threading.Lock()
 _held: list[Database] = []
 
 
-def ledger_file(where: str | os.PathLike[str]) -> Path:
-    """The path of a ledger, or :class:`ConfigurationError`; a URL is not shown, for it may hold a password."""
-    if "://" in str(where):
-        raise ConfigurationError("ledger: the path of a file on a local disk, not a URL; see GENSTEP_LEDGER or ledger=")
-    return Path(where)
-
-
 class Database:
-    """One SQLite file. No transaction spans any other I/O; a lock lets threads share the connection."""
+    """One open ledger. No transaction spans any other I/O; a lock lets threads share the connection.
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = ledger_file(path)
+    ``where`` is a path or a PostgreSQL URL. Whatever is wrong with it is a :class:`ConfigurationError`.
+    """
+
+    def __init__(self, where: str | os.PathLike[str] | Place, *, patience: float = PATIENCE) -> None:
+        self.place = where if isinstance(where, Place) else ledger_place(where)
         self.owner = owners.new()
         self._lock = threading.RLock()
-        self._db = self._open()
+        self._signing = threading.Lock()
+        try:
+            self._db = _open(self.place, patience)
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+        except BaseException:
+            owners.retire(self.owner)
+            raise
         with _forking:
             _databases.add(self)
+        self._closing = threading.Event()
+        self._signs = threading.Thread(
+            target=_sign, args=(weakref.ref(self), self._closing, self._db.beat), name="genstep-life", daemon=True
+        )
+        self._signs.start()
 
-    def _open(self) -> sqlite3.Connection:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new = not self.path.exists()
-            db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-            try:
-                if new:
-                    self.path.chmod(0o600)
-                self._prepare(db)
-            except BaseException:
-                db.close()
-                raise
-        except (sqlite3.Error, OSError) as error:
-            raise ConfigurationError(
-                f"the ledger {self.path} cannot be used ({error}); nothing was sent; "
-                "repair it, or name another with ledger= or GENSTEP_LEDGER"
-            ) from None
-        return db
+    @property
+    def path(self) -> Path:
+        """The ledger's file; an error where it is none."""
+        if self.place.path is None:
+            raise ConfigurationError(f"the ledger {self.place} is no file")
+        return self.place.path
 
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        db.row_factory = sqlite3.Row
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA secure_delete = ON")
-        db.execute("BEGIN IMMEDIATE")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > VERSION:
-            raise ConfigurationError(
-                f"the ledger {self.path} was written by a newer genstep (version {version}, and this one "
-                f"knows {VERSION}); upgrade genstep, or name another ledger"
-            )
-        for number in range(version, VERSION):
-            for statement in MIGRATIONS[number]:
-                db.execute(statement)
-            db.execute(f"PRAGMA user_version = {number + 1}")
-        db.execute("COMMIT")
+    def _prepare(self) -> None:
+        with self._change("used") as db:
+            version = self._db.version()
+            if version > VERSION:
+                raise ConfigurationError(
+                    f"the ledger {self.place} was written by a newer genstep (version {version}, and this one "
+                    f"knows {VERSION}); upgrade genstep, or name another ledger"
+                )
+            for statements in MIGRATIONS[version:]:
+                for statement in statements:
+                    db.execute(statement)
+            if version < VERSION:
+                self._db.set_version(VERSION)
+            db.execute(f"DELETE FROM owners WHERE seen_at < {self._db.clock} - ?", (FORGOTTEN,))
+            db.execute(SIGN.format(clock=self._db.clock), (self.owner,))
+
+    def alive(self, owner: str) -> bool:
+        """Whether the client that wrote ``owner`` still runs: by its process where that can be seen, else by its signs.
+
+        What runs in another container, or on another machine, gives signs of life that the database's clock dates.
+        """
+        known = owners.seen(owner, shared=self._db.shared)
+        if known is None:
+            sql = f"SELECT 1 AS here FROM owners WHERE owner = ? AND seen_at > {self._db.clock} - ?"
+            return bool(self._all(sql, (owner, self._db.unseen)))
+        return known
+
+    def _give_sign(self) -> None:
+        # a shared database has a connection of its own for signs
+        with self._signing if self._db.shared else self._lock, suppress(ConfigurationError, *self._db.errors):
+            if not self._closing.is_set():
+                self._db.sign(self.owner)
 
     def close(self) -> None:
         """Close, and let others take over what was not brought to its end."""
         owners.retire(self.owner)
-        with self._lock:
-            with suppress(sqlite3.Error):
-                self._db.execute(
+        self._closing.set()
+        with self._signing, self._lock:
+            with suppress(ConfigurationError), self._change() as db:
+                db.execute(
                     "UPDATE calls SET owner = '' WHERE owner = ? AND state IN ('intent', 'sending', 'completed')",
                     (self.owner,),
                 )
+                db.execute("DELETE FROM owners WHERE owner = ?", (self.owner,))
             self._db.close()
+        self._signs.join()
 
     @contextmanager
-    def _change(self) -> Iterator[sqlite3.Connection]:
+    def _change(self, verb: str = "written") -> Iterator[Connection]:
+        """One transaction that may write, alone; committed at the end, undone by whatever is raised."""
         with self._lock:
             try:
-                self._db.execute("BEGIN IMMEDIATE")
+                self._db.begin()
                 yield self._db
-                self._db.execute("COMMIT")
+                self._db.commit()
             except BaseException as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                if isinstance(error, sqlite3.Error):
-                    raise ConfigurationError(f"the ledger {self.path} cannot be written ({error})") from None
+                self._db.rollback()
+                if isinstance(error, self._db.errors):
+                    raise self._unusable(verb, error) from None
                 raise
 
-    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        """Reads, each for itself."""
         with self._lock:
-            return self._db.execute(sql, values).fetchall()
+            try:
+                yield self._db
+            except self._db.errors as error:
+                raise self._unusable("read", error) from None
+
+    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._read() as db:
+            return db.execute(sql, values).fetchall()
+
+    def _unusable(self, verb: str, error: BaseException) -> ConfigurationError:
+        return ConfigurationError(f"the ledger {self.place} cannot be {verb}: {self._db.trouble(error)}")
+
+
+def _open(place: Place, patience: float) -> Engine:
+    if place.path is None:
+        from genstep.ledger.postgres import PostgreSQL
+
+        return PostgreSQL(place, patience)
+    from genstep.ledger.sqlite import SQLite
+
+    return SQLite(place.path, patience)
+
+
+def _sign(database: weakref.ref[Database], closing: threading.Event, beat: float) -> None:
+    """What the thread does: a sign in each beat, while the ledger is open and somebody holds it."""
+    while not closing.wait(beat):
+        owner = database()
+        if owner is None:
+            return
+        owner._give_sign()
+        del owner
 
 
 def _hold() -> None:
@@ -110,20 +165,23 @@ def _hold() -> None:
     _forking.acquire()
     _held.extend(_databases)
     for database in _held:
+        database._signing.acquire()
         database._lock.acquire()
 
 
 def _let_go() -> None:
     while _held:
-        _held.pop()._lock.release()
+        database = _held.pop()
+        database._lock.release()
+        database._signing.release()
     _forking.release()
 
 
 def _drop() -> None:
-    """In the child: an inherited connection counts locks that only the parent holds, and what a new one beside it
-    wrote would be lost when the parent closes; so it goes."""
+    """In the child: a connection does not cross a fork, and neither does the thread that gives signs."""
     for database in _held:
-        database._db.close()
+        database._closing.set()
+        database._db.abandon()
     _let_go()
 
 

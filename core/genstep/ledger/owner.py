@@ -12,9 +12,9 @@ _living: set[str] = set()
 
 
 def new() -> str:
-    """A name for a client of this process: pid, start time, boot, and a part of its own."""
+    """A name for a client of this process: pid, start time, boot, process namespace, and a part of its own."""
     pid = os.getpid()
-    name = f"{pid}:{_started(pid)}:{_boot()}:{secrets.token_hex(4)}"
+    name = f"{pid}:{_started(pid)}:{_boot()}:{_namespace()}:{secrets.token_hex(4)}"
     _living.add(name)
     return name
 
@@ -24,16 +24,22 @@ def retire(owner: str) -> None:
     _living.discard(owner)
 
 
-def alive(owner: str) -> bool:
-    """Whether the client that wrote ``owner`` still runs on this machine."""
+def seen(owner: str, *, shared: bool) -> bool | None:
+    """Whether the client that wrote ``owner`` still runs; None where its process cannot be looked at from here.
+
+    ``shared``: whether the ledger is also used from other machines. In a ledger that is not, a client of another boot
+    is one of this machine's past. A client in another container (process namespace) of this boot has pids of its own.
+    """
     parts = owner.split(":")
-    if len(parts) != 4 or not parts[0].isdigit():
+    if len(parts) != 5 or not parts[0].isdigit():
         return False
-    pid, started, boot = int(parts[0]), parts[1], parts[2]
+    pid, started, boot, namespace = int(parts[0]), parts[1], parts[2], parts[3]
+    if boot != _boot() or (shared and not boot):
+        return owner in _living or (None if shared else False)
+    if namespace != _namespace():
+        return None
     if pid == os.getpid() and started == _started(pid):
         return owner in _living
-    if boot != _boot():
-        return False
     if started:
         return _started(pid) == started
     return _exists(pid)
@@ -78,6 +84,15 @@ def _started(pid: int) -> str:
 def _boot() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+
+
+@cache
+def _namespace() -> str:
+    """The number of the container's own count of processes; '' where the system has none."""
+    try:
+        return "".join(filter(str.isdigit, str(Path("/proc/self/ns/pid").readlink())))
     except OSError:
         return ""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genstep.ledger.database import Database
-from genstep.ledger.records import CallRow, ItemRow, RequestRow, request_status
+from genstep.ledger.records import CallRow, ItemRow, RequestRow, item_state, request_status
+from genstep.watcher import Durations
+
+if TYPE_CHECKING:
+    from genstep.ledger.engine import Connection, Row
 
 CALL = ", ".join(field.name for field in fields(CallRow))
 REQUEST = ", ".join(field.name for field in fields(RequestRow))
@@ -20,12 +23,13 @@ class Reading(Database):
 
     def answered(self, fingerprints: Sequence[str]) -> set[str]:
         """Which of these are in flight or answered, so that asking for them again pays nothing new."""
-        with self._lock:
+        with self._read() as db:
             found = set()
             for one in fingerprints:
-                row = self._db.execute("SELECT id FROM requests WHERE fingerprint = ? AND live = 1", (one,)).fetchone()
-                states = self._item_states(self._db, row["id"]).values() if row else ()
-                if row and request_status(states) not in ("failed", "cancelled") and "failed" not in states:
+                row = db.execute("SELECT id FROM requests WHERE fingerprint = ? AND live = 1", (one,)).fetchone()
+                states = self._item_states(db, row["id"]).values() if row else ()
+                ended = request_status(states) in ("failed", "cancelled") and "unfetched" not in states
+                if row and not ended and "failed" not in states:
                     found.add(one)
             return found
 
@@ -93,51 +97,86 @@ class Reading(Database):
         """The balance that a reply said last, and when (Unix seconds)."""
         rows = self._all(
             "SELECT balance, updated_at FROM calls WHERE account = ? AND provider = ? AND balance IS NOT NULL "
-            "ORDER BY sent_at DESC LIMIT 1",
+            "ORDER BY COALESCE(sent_at, updated_at) DESC LIMIT 1",
             (account, provider),
         )
         return (rows[0]["balance"], rows[0]["updated_at"]) if rows else None
 
-    def _item_states(self, db: sqlite3.Connection, request: str) -> dict[int, str]:
+    def _item_states(self, db: Connection, request: str) -> dict[int, str]:
         rows = db.execute(
             "SELECT i.number, i.error, c.state FROM items i JOIN calls c ON c.id = i.call WHERE i.request = ? "
             "ORDER BY i.number",
             (request,),
         )
-        return {row["number"]: "failed" if row["error"] and row["state"] == "saved" else row["state"] for row in rows}
-
-    def _spent(self, db: sqlite3.Connection, account: str, provider: str, now: float) -> float:
-        """Spent or reserved by an account since midnight UTC."""
-        row = db.execute(
-            "SELECT SUM(COALESCE(charged, estimated, 0)) AS total FROM calls WHERE account = ? AND provider = ? "
-            "AND sent_at >= ? AND state <> 'intent' AND COALESCE(refunded, 0) = 0",
-            (account, provider, now - now % 86400),
-        ).fetchone()
-        return float(row["total"] or 0.0)
-
-    def spent_today(self, account: str, provider: str, now: float) -> float:
-        """What an account has spent or reserved since midnight UTC, in its unit."""
-        with self._lock:
-            return self._spent(self._db, account, provider, now)
-
-    def difference(self, call: str, balance: float) -> float | None:
-        """What a call cost by the fall of its account's balance; None where another call may have had a part in it."""
-        own = self.call(call)
-        others = self._all(
-            "SELECT balance, answered_at FROM calls WHERE account = ? AND provider = ? AND id <> ? "
-            "AND sent_at IS NOT NULL AND state <> 'failed' ORDER BY answered_at DESC",
-            (own.account, own.provider, call),
-        )
-        overlap = any(row["answered_at"] is None or row["answered_at"] > (own.sent_at or 0.0) for row in others)
-        if overlap or not others or others[0]["balance"] is None:
-            return None
-        fall = float(others[0]["balance"]) - balance
-        return fall if fall >= 0 else None
+        return {row["number"]: item_state(row["state"], _error(row["error"])) for row in rows}
 
     def fact(self, account: str, name: str) -> Any:
         """Something learned about an account, such as its plan's batch size; None where nothing was."""
         rows = self._all("SELECT value FROM account_facts WHERE account = ? AND name = ?", (account, name))
         return json.loads(rows[0]["value"]) if rows else None
+
+    def waiting(self, account: str, provider: str) -> list[CallRow]:
+        """The jobs of an account that its service has not ended yet, as far as we know."""
+        return self._in(account, provider, ("submitted", "processing"))
+
+    def orphans(self, account: str, provider: str, limit: int = 1000) -> list[CallRow]:
+        """Paid calls of an account that are not at their end, and that no living client has in hand; newest first."""
+        rows = self._in(account, provider, ("sending", "submitted", "processing", "completed", "uncertain"))
+        lost = [row for row in rows if not self.alive(row.owner) and not self.alive(row.waiter)]
+        return sorted(lost, key=lambda row: row.created_at, reverse=True)[:limit]
+
+    def unclear(self, account: str, provider: str) -> list[CallRow]:
+        """The paid calls of an account whose job at the service is not known: uncertain, or being sent just now."""
+        return self._in(account, provider, ("uncertain", "sending"))
+
+    def claimed(self, provider: str, job_ids: Sequence[str]) -> set[str]:
+        """Which of a service's jobs belong to a paid call already."""
+        marks = ", ".join("?" * len(job_ids))
+        sql = f"SELECT job_id FROM calls WHERE provider = ? AND job_id IN ({marks})"
+        return {row["job_id"] for row in self._all(sql, (provider, *job_ids))} if job_ids else set()
+
+    def _in(self, account: str, provider: str, states: Sequence[str]) -> list[CallRow]:
+        marks = ", ".join("?" * len(states))
+        rows = self._all(
+            f"SELECT {CALL} FROM calls WHERE account = ? AND provider = ? AND state IN ({marks})",
+            (account, provider, *states),
+        )
+        return [call_row(row) for row in rows]
+
+    def states(self, account: str, provider: str, waiter: str) -> dict[str, float | None]:
+        """The calls that a client waits for and that still run, with their progress."""
+        rows = self._all(
+            "SELECT id, progress FROM calls WHERE account = ? AND provider = ? "
+            "AND state IN ('submitted', 'processing') AND waiter = ?",
+            (account, provider, waiter),
+        )
+        return {row["id"]: row["progress"] for row in rows}
+
+    def others(self, account: str, provider: str, waiter: str) -> list[CallRow]:
+        """The running jobs that other living clients wait for."""
+        rows = self._all(
+            f"SELECT {CALL} FROM calls WHERE account = ? AND provider = ? "
+            "AND state IN ('submitted', 'processing') AND waiter NOT IN ('', ?)",
+            (account, provider, waiter),
+        )
+        return [call_row(row) for row in rows if self.alive(row["waiter"])]
+
+    def durations(self, provider: str, kind: str, model: str | None) -> Durations:
+        """What was learned of how long such jobs take."""
+        rows = self._all(
+            "SELECT jobs, mean, squares FROM durations WHERE provider = ? AND kind = ? AND model = ?",
+            (provider, kind, model or ""),
+        )
+        return Durations(rows[0]["jobs"], rows[0]["mean"], rows[0]["squares"]) if rows else Durations()
+
+    def delivered(self, account: str, provider: str) -> list[tuple[str, str, bool]]:
+        """Webhooks for jobs of an account that still run: the call, the payload, whether it was verified."""
+        rows = self._all(
+            "SELECT c.id, d.payload, d.verified FROM calls c JOIN deliveries d ON d.provider = c.provider "
+            "AND d.job_id = c.job_id WHERE c.account = ? AND c.provider = ? AND c.state IN ('submitted', 'processing')",
+            (account, provider),
+        )
+        return [(row["id"], row["payload"], bool(row["verified"])) for row in rows]
 
     def delivery(self, provider: str, job_id: str) -> tuple[str, bool] | None:
         """The newest webhook that can settle a job: its payload, and whether its signature was verified."""
@@ -149,12 +188,12 @@ class Reading(Database):
         return (rows[0]["payload"], bool(rows[0]["verified"])) if rows else None
 
 
-def request_row(row: sqlite3.Row) -> RequestRow:
+def request_row(row: Row) -> RequestRow:
     values = dict(row)
     return RequestRow(**{**values, "resumable": bool(values["resumable"]), "live": bool(values["live"])})
 
 
-def call_row(row: sqlite3.Row) -> CallRow:
+def call_row(row: Row) -> CallRow:
     values = dict(row)
     values["error"] = _error(values["error"])
     values["found"] = _error(values["found"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,8 +95,16 @@ class Settled:
     answered_at: float | None = None
 
 
+def item_state(call: str, error: Mapping[str, Any] | None) -> str:
+    """Where an item stands, by its call's state and its own error: in a saved call, one that was refused is
+    ``failed``, and one that was made and paid, but cannot be fetched, is ``unfetched``."""
+    if call != "saved" or error is None:
+        return call
+    return "unfetched" if error["error"] == "AssetError" else "failed"
+
+
 def request_status(states: Iterable[str]) -> str:
-    """The public word for a request whose items stand in these states (one refused in a saved call is ``failed``)."""
+    """The public word for a request whose items stand in these states (see :func:`item_state`)."""
     seen = set(states)
     if seen & {"submitted", "processing", "completed"}:
         return "processing"

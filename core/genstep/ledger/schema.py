@@ -41,7 +41,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX calls_state ON calls (account, provider, state)",
         # the one process that polls an account
         """CREATE TABLE leases (
-            account TEXT NOT NULL, provider TEXT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (account, provider))""",
+            account TEXT NOT NULL, provider TEXT NOT NULL, owner TEXT NOT NULL, seen_at DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (account, provider))""",
         # how long jobs take: count, and mean and sum of squared deviations of the logarithm of their seconds
         """CREATE TABLE durations (
             provider TEXT NOT NULL, kind TEXT NOT NULL, model TEXT NOT NULL, jobs INTEGER NOT NULL,

@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from genstep.errors import BudgetExceeded, GenstepError
-from genstep.ledger import owner as owners
-from genstep.ledger.reading import REQUEST, Reading, request_row
-from genstep.ledger.records import FORGOTTEN, CallRow, Opened, RequestRow, Settled, request_status
+from genstep.errors import GenstepError, InsufficientCredits
+from genstep.ledger.budget import Budget
+from genstep.ledger.pace import Paces
+from genstep.ledger.reading import REQUEST, request_row
+from genstep.ledger.records import (
+    FORGOTTEN,
+    CallRow,
+    ItemRow,
+    Opened,
+    RequestRow,
+    Settled,
+    item_state,
+    request_status,
+)
 
 if TYPE_CHECKING:
+    from genstep.ledger.engine import Connection, Row
     from genstep.models import Asset
 
 Plan = Callable[[Sequence[Opened]], Sequence[tuple[CallRow, Sequence[tuple[str, int]]]]]
+
+
+#: seconds after which a client that polls no more, however alive, gives way to another
+LEASE = 30.0
 
 
 class LostClaim(Exception):
     """Somebody else owns the row now; what we wanted to write is not ours to write."""
 
 
-class Ledger(Reading):
+class Ledger(Budget, Paces):
     """One ledger. Methods block for about a millisecond; ``AsyncClient`` calls them on one thread."""
 
     # -- opening ------------------------------------------------------------------------------------------------
@@ -46,7 +61,7 @@ class Ledger(Reading):
                     )
         return opened
 
-    def _open_one(self, db: sqlite3.Connection, row: RequestRow, fresh: bool) -> Opened:
+    def _open_one(self, db: Connection, row: RequestRow, fresh: bool) -> Opened:
         found = db.execute(
             f"SELECT {REQUEST} FROM requests WHERE fingerprint = ? AND live = 1", (row.fingerprint,)
         ).fetchone()
@@ -54,64 +69,77 @@ class Ledger(Reading):
             old = request_row(found)
             states = self._item_states(db, old.id)
             status = request_status(states.values())
-            if not fresh and status not in ("failed", "cancelled"):
+            # what was made and could not be fetched was paid for, and is never bought again by itself
+            if not fresh and (status not in ("failed", "cancelled") or "unfetched" in states.values()):
                 missing = tuple(n for n, state in states.items() if state in ("failed", "cancelled"))
-                return Opened(old, False, missing if status == "completed" else ())
+                return Opened(old, False, missing if status in ("completed", "failed", "cancelled") else ())
             db.execute("UPDATE requests SET live = 0 WHERE id = ?", (old.id,))
         _insert(db, "requests", row)
         return Opened(row, True, tuple(range(json.loads(row.request)["n"])))
 
     # -- the life of a call -------------------------------------------------------------------------------------
 
-    def sending(self, call: str, epoch: int, now: float, *, ceiling: float | None = None) -> None:
-        """Commit that the request is about to be written, and reserve its price under the day's ``ceiling``."""
+    def sending(self, call: str, epoch: int, now: float, *, ceiling: float | None = None, exact: bool = False) -> None:
+        """Commit that the request is about to be written, and reserve its price under the day's ``ceiling``.
+
+        ``exact`` says that the price is the service's own word, which no learned one raises.
+        """
         with self._change() as db:
             if ceiling is not None:
-                self._reserve(db, call, now, ceiling)
+                self._reserve(db, call, now, ceiling, exact=exact)
             self._step(db, call, epoch, ("intent",), state="sending", sent_at=now, updated_at=now)
-
-    def _reserve(self, db: sqlite3.Connection, call: str, now: float, ceiling: float) -> None:
-        row = db.execute("SELECT account, provider, estimated FROM calls WHERE id = ?", (call,)).fetchone()
-        left = ceiling - self._spent(db, row["account"], row["provider"], now)
-        needed = row["estimated"]
-        if needed is None:
-            needed = max(left, 0.0)
-            db.execute("UPDATE calls SET estimated = ? WHERE id = ?", (needed, call))
-        if left <= 0 or needed > left + 1e-9:
-            raise BudgetExceeded(
-                f"the account's daily ceiling is {ceiling:g}: {max(left, 0):g} left and {needed or 0:g} needed; "
-                "nothing was sent; raise daily_credits or wait until tomorrow (UTC)",
-                required=needed,
-                available=max(left, 0.0),
-                charged=False,
-            )
 
     def not_taken(self, call: str, epoch: int, now: float) -> None:
         """The request certainly did not arrive: back to ``intent``."""
         self._set(call, epoch, ("sending",), state="intent", sent_at=None, updated_at=now)
 
     def accepted(self, call: str, epoch: int, now: float, settled: Settled) -> None:
-        states = ("sending", "uncertain")
-        self._set(call, epoch, states, state="submitted", owner="", updated_at=now, **_known(settled))
+        states, ours = ("sending", "uncertain"), self.owner
+        values = {"state": "submitted", "owner": "", "waiter": ours}
+        with self._change() as db:
+            self._book(db, call, settled, now)
+            self._step(db, call, epoch, states, updated_at=now, **values, **_known(settled))
 
-    def completed(self, call: str, epoch: int | None, now: float, settled: Settled) -> None:
-        """The service is done; what it made has yet to be saved."""
-        states = ("sending", "submitted", "processing", "completed")
-        given_up = {} if epoch is None else {"owner": ""}
-        self._set(call, epoch, states, state="completed", updated_at=now, **given_up, **_known(settled))
+    def completed(
+        self, call: str, epoch: int | None, now: float, settled: Settled, *, found: dict[str, Any] | None = None
+    ) -> None:
+        """The service is done; what it made has yet to be saved: ``found`` is that, for a waiter in another process."""
+        states = ("sending", "submitted", "processing", "completed", *(() if epoch is None else ("uncertain",)))
+        values = {} if epoch is None else {"owner": ""}
+        if found is not None:
+            values["found"] = json.dumps(found)
+        with self._change() as db:
+            self._book(db, call, settled, now)
+            self._step(db, call, epoch, states, state="completed", updated_at=now, **values, **_known(settled))
 
-    def progress(self, call: str, now: float, progress: float | None) -> None:
-        self._set(call, None, ("submitted", "processing"), state="processing", progress=progress, updated_at=now)
+    def progress(self, now: float, seen: Mapping[str, float | None]) -> None:
+        """How far some calls are, by id."""
+        with self._change() as db:
+            for call, progress in seen.items():
+                db.execute(
+                    "UPDATE calls SET state = 'processing', progress = ?, updated_at = ? WHERE id = ? "
+                    "AND state IN ('submitted', 'processing')",
+                    (progress, now, call),
+                )
 
     def failed(self, call: str, epoch: int | None, now: float, error: GenstepError, *, refunded: bool | None) -> None:
-        """The call ended without a result; ``refunded`` True also where nothing was ever taken."""
+        """The call ended without a result; ``refunded`` True also where nothing was ever taken. A refusal for want of
+        credits that says what is left is the newest word on the balance."""
         states = ("intent", "sending", "submitted", "processing", "completed", "uncertain")
         data, flag = json.dumps(error.to_dict(), default=str), None if refunded is None else int(refunded)
-        self._set(call, epoch, states, state="failed", updated_at=now, error=data, refunded=flag)
+        said = error.available if isinstance(error, InsufficientCredits) else None
+        balance = {} if said is None else {"balance": said}
+        self._set(call, epoch, states, state="failed", updated_at=now, error=data, refunded=flag, **balance)
 
     def uncertain(self, call: str, epoch: int, now: float, error: GenstepError) -> None:
         data = json.dumps(error.to_dict(), default=str)
         self._set(call, epoch, ("sending",), state="uncertain", owner="", updated_at=now, error=data)
+
+    def candidates(self, call: str, error: GenstepError) -> None:
+        """What the search for an uncertain call found; it stays uncertain."""
+        with self._change() as db:
+            data = json.dumps(error.to_dict(), default=str)
+            db.execute("UPDATE calls SET error = ? WHERE id = ? AND state = 'uncertain'", (data, call))
 
     def cancelled(self, call: str, now: float, *, refunded: bool | None = None) -> None:
         states = ("intent", "submitted", "processing")
@@ -119,48 +147,64 @@ class Ledger(Reading):
             call, None, states, state="cancelled", updated_at=now, refunded=None if refunded is None else int(refunded)
         )
 
-    def saved(
-        self,
-        call: str,
-        epoch: int,
-        now: float,
-        assets: Sequence[tuple[str, int, Sequence[Asset]]],
-        failures: Sequence[tuple[str, int, GenstepError]],
-    ) -> None:
-        """Everything that the call made is on disk: ``assets`` and ``failures`` by request and number."""
+    def stored(self, call: str, epoch: int, request: str, number: int, made: Sequence[Asset] | None = None) -> None:
+        """An item's files are on disk: ``made``, or those that are known already."""
         with self._change() as db:
-            self._step(db, call, epoch, ("completed",), state="saved", updated_at=now, progress=1.0)
+            self._step(db, call, epoch, ("completed",), state="completed")
+            db.execute("UPDATE items SET error = NULL WHERE request = ? AND number = ?", (request, number))
+            if made is None:
+                return
+            db.execute("DELETE FROM assets WHERE request = ? AND number = ?", (request, number))
+            for ordinal, asset in enumerate(made):
+                db.execute(
+                    "INSERT INTO assets (request, number, ordinal, asset) VALUES (?, ?, ?, ?)",
+                    (request, number, ordinal, json.dumps(asset.to_dict())),
+                )
+
+    def saved(self, call: str, epoch: int, now: float, failures: Sequence[tuple[str, int, GenstepError]]) -> None:
+        """All that the call made and that can be had is ``stored``; ``failures`` of the rest by request and number."""
+        with self._change() as db:
+            self._step(db, call, epoch, ("completed",), state="saved", updated_at=now, progress=1.0, found=None)
             # a delivery holds signed links: once its files are here, only that it came is remembered
             db.execute(
                 "UPDATE deliveries SET payload = '' WHERE job_id IN (SELECT job_id FROM calls WHERE id = ?)", (call,)
             )
-            for request, number, made in assets:
-                db.execute("DELETE FROM assets WHERE request = ? AND number = ?", (request, number))
-                for ordinal, asset in enumerate(made):
-                    db.execute(
-                        "INSERT INTO assets (request, number, ordinal, asset) VALUES (?, ?, ?, ?)",
-                        (request, number, ordinal, json.dumps(asset.to_dict())),
-                    )
             for request, number, error in failures:
                 db.execute(
                     "UPDATE items SET error = ? WHERE request = ? AND number = ?",
                     (json.dumps(error.to_dict(), default=str), request, number),
                 )
 
-    def unsave(self, request: str, now: float) -> None:
-        """The files of a request are gone: its calls are to be saved again."""
+    def unsave(self, request: str, now: float, *, unfetched: bool = False) -> None:
+        """Files of a request are gone: its calls are to be saved again; those with ``unfetched`` items, or all."""
+        calls = {item.call for item in self.items(request=request) if not unfetched or _unfetched(item)}
+        if not calls:
+            return
         with self._change() as db:
-            db.execute(
-                "UPDATE calls SET state = 'completed', owner = '', updated_at = ? WHERE state = 'saved' "
-                "AND id IN (SELECT call FROM items WHERE request = ?)",
-                (now, request),
-            )
+            for call in calls:
+                db.execute(
+                    "UPDATE calls SET state = 'completed', owner = '', updated_at = ? WHERE state = 'saved' AND id = ?",
+                    (now, call),
+                )
+
+    def copied(self, request: str, asset: Asset, copy: Asset) -> None:
+        """Remember where an asset was copied to, so that deleting its job removes the copy, too."""
+        with self._change() as db:
+            rows = db.execute("SELECT number, ordinal, asset FROM assets WHERE request = ?", (request,)).fetchall()
+            for row in rows:
+                known = json.loads(row["asset"])
+                if known["uri"] == asset.uri and copy.uri not in known.setdefault("copies", []):
+                    known["copies"].append(copy.uri)
+                    db.execute(
+                        "UPDATE assets SET asset = ? WHERE request = ? AND number = ? AND ordinal = ?",
+                        (json.dumps(known), request, row["number"], row["ordinal"]),
+                    )
 
     def claim(self, call: str, now: float) -> int | None:
         """Take a row whose owner is dead, or that is ours already: the new epoch; None while another owner lives."""
         with self._change() as db:
             row = db.execute("SELECT owner, epoch FROM calls WHERE id = ?", (call,)).fetchone()
-            if row is None or (row["owner"] not in ("", self.owner) and owners.alive(row["owner"])):
+            if row is None or (row["owner"] not in ("", self.owner) and self.alive(row["owner"])):
                 return None
             if row["owner"] == self.owner:
                 return int(row["epoch"])
@@ -190,9 +234,7 @@ class Ledger(Reading):
         with self._change() as db:
             self._step(db, call, epoch, states, **values)
 
-    def _step(
-        self, db: sqlite3.Connection, call: str, epoch: int | None, states: tuple[str, ...], **values: Any
-    ) -> None:
+    def _step(self, db: Connection, call: str, epoch: int | None, states: tuple[str, ...], **values: Any) -> None:
         sets = ", ".join(f"{name} = ?" for name in values)
         marks = ", ".join("?" * len(states))
         sql = f"UPDATE calls SET {sets} WHERE id = ? AND state IN ({marks})"
@@ -202,6 +244,65 @@ class Ledger(Reading):
             arguments.append(epoch)
         if db.execute(sql, arguments).rowcount != 1:
             raise LostClaim(call)
+
+    # -- waiting --------------------------------------------------------------------------------------------------
+
+    def lease(self, account: str, provider: str, now: float) -> bool:
+        """Whether this client is the one that polls the account: it is already, or nobody is who lives and goes on."""
+        sql = "SELECT owner, seen_at FROM leases WHERE account = ? AND provider = ?"
+        held = self._all(sql, (account, provider))
+        if held and held[0]["owner"] == self.owner and now - held[0]["seen_at"] < LEASE / 4:
+            return True
+        if held and self._holds(held[0], now):
+            return False
+        with self._change() as db:
+            holder = db.execute(sql, (account, provider)).fetchone()
+            if holder is not None and self._holds(holder, now):
+                return False
+            db.execute(
+                "INSERT INTO leases (account, provider, owner, seen_at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (account, provider) DO UPDATE SET owner = excluded.owner, seen_at = excluded.seen_at",
+                (account, provider, self.owner, now),
+            )
+            return True
+
+    def _holds(self, held: Row, now: float) -> bool:
+        """Whether another client has the lease, and still uses it."""
+        other = held["owner"] != self.owner
+        return other and now - held["seen_at"] < LEASE and self.alive(held["owner"])
+
+    def unlease(self, account: str, provider: str) -> None:
+        """This client waits for nothing more: another may poll."""
+        with self._change() as db:
+            db.execute(
+                "DELETE FROM leases WHERE account = ? AND provider = ? AND owner = ?", (account, provider, self.owner)
+            )
+
+    def waits(self, call: str) -> None:
+        """This client waits for a call, and will save it; nothing changes where another living one does."""
+        with self._change() as db:
+            row = db.execute("SELECT waiter FROM calls WHERE id = ?", (call,)).fetchone()
+            if row is not None and row["waiter"] != self.owner and not self.alive(row["waiter"]):
+                db.execute("UPDATE calls SET waiter = ? WHERE id = ?", (self.owner, call))
+
+    def took(self, provider: str, jobs: Sequence[tuple[str, str | None, float]]) -> None:
+        """How long some jobs took: kind, model, seconds."""
+        with self._change() as db:
+            for kind, model, seconds in jobs:
+                learned = self.durations(provider, kind, model).after(seconds)
+                db.execute(
+                    "INSERT INTO durations (provider, kind, model, jobs, mean, squares) VALUES (?, ?, ?, ?, ?, ?) "
+                    "ON CONFLICT (provider, kind, model) DO UPDATE SET jobs = excluded.jobs, mean = excluded.mean, "
+                    "squares = excluded.squares",
+                    (provider, kind, model or "", learned.jobs, learned.mean, learned.squares),
+                )
+
+    def close(self) -> None:
+        """Close; whoever comes next may wait and poll in our place."""
+        with suppress(GenstepError), self._change() as db:
+            db.execute("DELETE FROM leases WHERE owner = ?", (self.owner,))
+            db.execute("UPDATE calls SET waiter = '' WHERE waiter = ? AND state <> 'saved'", (self.owner,))
+        super().close()
 
     # -- facts, deliveries, forgetting ----------------------------------------------------------------------------
 
@@ -250,7 +351,11 @@ class Ledger(Reading):
             )
 
 
-def _insert(db: sqlite3.Connection, table: str, row: RequestRow | CallRow) -> None:
+def _unfetched(item: ItemRow) -> bool:
+    return item_state("saved", item.error) == "unfetched"
+
+
+def _insert(db: Connection, table: str, row: RequestRow | CallRow) -> None:
     values = {name: json.dumps(v) if isinstance(v, dict) else v for name, v in asdict(row).items()}
     marks = ", ".join("?" * len(values))
     db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))

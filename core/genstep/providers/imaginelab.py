@@ -21,6 +21,7 @@ from genstep.provider import (
     Delete,
     Failed,
     Get,
+    Listing,
     Output,
     Page,
     Paid,
@@ -124,6 +125,14 @@ class ImagineLab(Provider):
             raise reply.unreadable("without a description of the user", secret=True)
         return reply.data
 
+    def matches(self, request: GenerationRequest, item: HistoryItem) -> bool:
+        """Beside kind and prompt, what the record says of model, settings and project."""
+        asked = {"model_name": request.model, "settings": _settings(request), "project_id": request.project}
+        return super().matches(request, item) and not any(
+            item.metadata.get(name) and wanted and str(item.metadata[name]) != str(foreign.plain(wanted))
+            for name, wanted in asked.items()
+        )
+
     def submit(self, request: GenerationRequest) -> Generator[Call, Reply, Submitted]:
         body: dict[str, Any] = {"generation_type": request.kind, "model_name": request.model, "prompt": request.prompt}
         if settings := _settings(request):
@@ -171,6 +180,15 @@ class ImagineLab(Provider):
             if kept or not query:
                 return Page(tuple(kept), (query, seen) if query else None)
 
+    def listing(self, cursor: Any, jobs: int) -> Generator[Call, Reply, Listing]:
+        """``GET /generations``, page by page along the reply's own ``next`` link, where it carries one."""
+        reply = yield Get("/generations", params=dict(parse_qsl(cursor or "")) or None)
+        rows = [foreign.table(row) for row in foreign.listing(reply, "items", "data", "generations")]
+        states = {job_id: state for row in rows for job_id, state in _standing(row)}
+        times = [time for row in rows if (time := foreign.moment(row.get("created_at"))) is not None]
+        newest_first = bool(times) and times[0] >= times[-1]
+        return Listing(states, self._next_query(reply) if rows else None, min(times) if newest_first else None)
+
     def delete(self, job_id: str) -> Generator[Call, Reply, None]:
         """Delete the service's record. What it does to a running job is not stated, so it is never used as a cancel."""
         yield Delete(f"/generations/{quote(job_id, safe='')}")
@@ -202,6 +220,18 @@ def _settings(request: GenerationRequest) -> dict[str, Any]:
     if ratio is not None and settings.setdefault("aspect_ratio", ratio) != ratio:
         raise InvalidRequest("aspect_ratio: the options say another one; give one of the two", field="aspect_ratio")
     return settings
+
+
+def _standing(record: Mapping[str, Any]) -> list[tuple[str, State]]:
+    """How a job of the list stands; nothing where it is done and its results are not in the list."""
+    job_id, status = foreign.identifier(record.get("id")), foreign.text(record.get("status"))
+    if job_id is None or status is None:
+        return []
+    if status == "completed":
+        outputs = tuple(_outputs(record.get("outputs"), record.get("generation_type")))
+        made = Completed(outputs, credits=foreign.number(record.get("credit_cost")))
+        return [(job_id, made)] if outputs else []
+    return [(job_id, _failed(record) if status == "failed" else Running(None, status))]
 
 
 def _completed(reply: Reply) -> Completed:

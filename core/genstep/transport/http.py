@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import sys
@@ -12,7 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from genstep.errors import AssetError, ConfigurationError, NotSent, ProviderUnavailable, UnreadableReply
+from genstep.errors import (
+    AssetError,
+    ConfigurationError,
+    GenstepError,
+    NotSent,
+    ProviderUnavailable,
+    UnreadableReply,
+)
 from genstep.provider import Reply
 
 if TYPE_CHECKING:
@@ -38,7 +46,10 @@ else:
 
 #: no JSON reply is larger; a data URL of a 4k picture is about 30 MB
 MAX_REPLY = 128 * 1024 * 1024
-
+#: a reply may take its read timeout in all, and this many seconds beside it to connect and send the request
+GRACE = 30.0
+#: bytes a second that the slowest line sends
+SLOWEST = 50_000
 
 #: a proxy's refusal too: it answers the CONNECT that comes before any request
 NEVER_SENT = (
@@ -138,21 +149,27 @@ class RealHttp:
         except (httpx.InvalidURL, ValueError, TypeError) as error:
             raise NotSent(f"the address is not usable: {error}", code="invalid_url", charged=False) from None
         where = f"{outgoing.url.host}:{outgoing.url.port}" if outgoing.url.port else outgoing.url.host
+        patience = request.read_timeout or self._options.timeout
+        limit = patience + GRACE + len(request.content or b"") / SLOWEST
+        came = _Coming()
         try:
-            reply = await client.send(outgoing, stream=True)
-            try:
-                return Reply(reply.status_code, dict(reply.headers), await _read(reply))
-            finally:
-                await reply.aclose()
+            async with asyncio.timeout(limit):
+                return await came.all_of(client, outgoing)
         except NEVER_SENT as error:
             why = str(error).strip() or type(error).__name__
             raise NotSent(f"{where} cannot be reached ({why})", code="not_sent", charged=False) from None
         except httpx.ReadTimeout:
-            waited = request.read_timeout or self._options.timeout
-            raise ProviderUnavailable(f"{where} did not answer within {waited:g} s", code="read_timeout") from None
-        except httpx.HTTPError as error:
+            late = ProviderUnavailable(f"{where} did not answer within {patience:g} s", code="read_timeout")
+            raise came.added_to(late) from None
+        except TimeoutError:
+            late = ProviderUnavailable(f"{where} had not answered in full after {limit:g} s", code="read_timeout")
+            raise came.added_to(late) from None
+        except GenstepError:
+            raise
+        except Exception as error:  # noqa: BLE001  (whatever a server makes the library raise, the request was out)
             why = str(error).strip() or type(error).__name__
-            raise ProviderUnavailable(f"the connection to {where} broke ({why})", code="connection_lost") from None
+            broken = ProviderUnavailable(f"the connection to {where} broke ({why})", code="connection_lost")
+            raise came.added_to(broken) from None
 
     @asynccontextmanager
     async def download(self, target: Target, headers: Mapping[str, str]) -> AsyncIterator[Download]:
@@ -185,20 +202,42 @@ class RealHttp:
                 await client.aclose()
 
 
-async def _read(reply: httpx.Response) -> bytes:
-    """The decoded body, up to ``MAX_REPLY``: a decompression bomb ends here."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in reply.aiter_bytes():
-        size += len(part)
-        if size > MAX_REPLY:
-            raise UnreadableReply(
-                f"HTTP {reply.status_code}, a body of more than {MAX_REPLY // 2**20} MiB",
-                status=reply.status_code,
-                code="too_large",
-            )
-        parts.append(part)
-    return b"".join(parts)
+class _Coming:
+    """A reply on its way: the decoded body, up to ``MAX_REPLY`` (a decompression bomb ends here)."""
+
+    def __init__(self) -> None:
+        self._head: tuple[int, dict[str, str]] | None = None
+        self._parts: list[bytes] = []
+
+    async def all_of(self, client: httpx.AsyncClient, outgoing: httpx.Request) -> Reply:
+        reply = await client.send(outgoing, stream=True)
+        try:
+            self._head = reply.status_code, dict(reply.headers)
+            size = 0
+            async for part in reply.aiter_bytes():
+                size += len(part)
+                if size > MAX_REPLY:
+                    raise UnreadableReply(
+                        f"HTTP {reply.status_code}, a body of more than {MAX_REPLY // 2**20} MiB",
+                        status=reply.status_code,
+                        code="too_large",
+                    )
+                self._parts.append(part)
+            return Reply(*self._head, b"".join(self._parts))
+        finally:
+            await reply.aclose()
+
+    def added_to(self, error: GenstepError) -> GenstepError:
+        """The error with what came before it; see :func:`partial`."""
+        if self._head is not None:
+            vars(error)["_partial"] = Reply(*self._head, b"".join(self._parts))
+        return error
+
+
+def partial(error: GenstepError) -> Reply | None:
+    """What had come of a reply that broke off with ``error``; handed out once, for it may be large."""
+    found: Reply | None = vars(error).pop("_partial", None)
+    return found
 
 
 class _File:

@@ -13,7 +13,7 @@ from genstep import foreign
 from genstep.accounts import LOOPBACK
 from genstep.capabilities import Capabilities, Field, KindSpec
 from genstep.errors import GenstepError, InvalidRequest, UnreadableReply
-from genstep.models import Estimate, InputImage, ModelInfo, Webhook
+from genstep.models import Estimate, HistoryItem, InputImage, ModelInfo, Webhook
 from genstep.provider import (
     Accepted,
     Call,
@@ -21,6 +21,7 @@ from genstep.provider import (
     Delete,
     Failed,
     Get,
+    Listing,
     Page,
     Paid,
     Patch,
@@ -96,6 +97,15 @@ class AIVisualStudio(Provider):
             return None
         return job_id, state
 
+    def matches(self, request: GenerationRequest, item: HistoryItem) -> bool:
+        """Beside kind and prompt, what the record says of model, ratio, format and duration."""
+        asked = {"output_format": "jpg" if request.output_format == "jpeg" else request.output_format}
+        return super().matches(request, item) and not any(
+            name in item.metadata and wanted is not None and item.metadata[name] not in (wanted, None)
+            for name in ("model", "aspect_ratio", "output_format", "duration")
+            for wanted in [asked.get(name, getattr(request, name))]
+        )
+
     def submit(self, request: GenerationRequest) -> Generator[Call, Reply, Submitted]:
         body = {
             "prompt": request.prompt,
@@ -141,6 +151,20 @@ class AIVisualStudio(Provider):
         more = len(rows) >= params["limit"] if total is None else end < total
         items = [replies.item(row) for row in rows]
         return Page(tuple(item for item in items if item is not None), end if rows and more else None)
+
+    def listing(self, cursor: Any, jobs: int) -> Generator[Call, Reply, Listing]:
+        """``GET /generations``. Its order is not stated: where it goes from old to new, we begin near its end."""
+        limit = int(FILTERS["limit"].default)
+        offset = int(cursor or 0)
+        reply = yield Get("/generations", params={"limit": limit, "offset": offset})
+        rows = [foreign.table(row) for row in foreign.listing(reply, "data")]
+        total, end = foreign.whole(reply.get("total")), offset + len(rows)
+        times = [time for row in rows if (time := foreign.moment(row.get("created_at"))) is not None]
+        more = len(rows) >= limit if total is None else bool(rows) and end < total
+        if times and times[0] < times[-1] and total is not None:
+            start = max(0, total - max(jobs, limit // 2))
+            return Listing(replies.states(rows), max(end, start) if more else None, start=start)
+        return Listing(replies.states(rows), end if more else None, min(times, default=None))
 
     def list_webhooks(self) -> Generator[Call, Reply, list[Webhook]]:
         reply = yield Get("/webhooks")

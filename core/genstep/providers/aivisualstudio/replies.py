@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from genstep import foreign
@@ -112,6 +112,12 @@ def _urls(record: Mapping[str, Any]) -> list[str]:
     value = record.get("output_url")
     links = (foreign.url(link) for link in (value if isinstance(value, list) else [value]))
     return [link for link in links if link is not None]
+
+
+def states(rows: Sequence[Mapping[str, Any]]) -> dict[str, State]:
+    """How the jobs of a list stand, by id; what cannot be read says nothing."""
+    known = ((foreign.identifier(row.get("id")), state(row)) for row in rows)
+    return {job_id: found for job_id, found in known if job_id is not None and found is not None}
 
 
 def item(row: Any) -> HistoryItem | None:

@@ -215,7 +215,7 @@ class _Noted:
     async def not_taken(self) -> None:
         """Nothing to write down."""
 
-    async def received(self, reply: Reply) -> None:
+    async def received(self, reply: Reply, *before: Reply) -> None:
         """Nothing to write down."""
 
     def accepted(self) -> None:

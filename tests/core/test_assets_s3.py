@@ -1,0 +1,194 @@
+"""Results in an S3 store for real: moto's server on loopback, reached through s3fs as any user's would be."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from tests.core.test_client import World, _toy  # noqa: F401  (a fixture that is used by itself)
+
+import genstep
+from genstep.testing import run_virtual
+
+pytestmark = [
+    pytest.mark.slow,
+    # moto and botocore speak of their own future
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def moto():
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def s3(moto, monkeypatch, tmp_path):
+    import boto3
+    import s3fs
+
+    settings = {
+        "AWS_ENDPOINT_URL": moto,
+        "AWS_ACCESS_KEY_ID": "fake-key",
+        "AWS_SECRET_ACCESS_KEY": "fake-secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": str(tmp_path / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(s3fs.S3FileSystem, "retries", 1)
+    s3fs.S3FileSystem.clear_instance_cache()
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="bucket")
+
+    def names():
+        return sorted(entry["Key"] for entry in client.list_objects_v2(Bucket="bucket").get("Contents", []))
+
+    yield SimpleNamespace(client=client, names=names)
+    for name in names():
+        client.delete_object(Bucket="bucket", Key=name)
+    client.delete_bucket(Bucket="bucket")
+    client.close()
+    # the last reference closes a session
+    s3fs.S3FileSystem.clear_instance_cache()
+    gc.collect()
+
+
+class Stored(World):
+    """A world whose results go to a bucket."""
+
+    output = "s3://bucket/art"
+
+    def client(self, output=None):
+        return genstep.AsyncClient(
+            self.account,
+            ledger=self.folder / "ledger.db",
+            output=output or self.output,
+            _clock=self.clock,
+            _network=lambda _: self.service,
+        )
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = Stored(tmp_path)
+    world.service.duration = 0.0
+    return world
+
+
+def bought(world, output=None, **fields):
+    async def work():
+        async with world.client(output) as client:
+            return await client.generate("a fox", **fields)
+
+    return run_virtual(work())
+
+
+def test_a_result_is_saved_answered_again_copied_and_deleted(s3, world):
+    made = bought(world, n=2)
+    assert [asset.uri.startswith("s3://bucket/art/a-fox-") for asset in made.assets] == [True, True]
+    assert made.assets[0].read().startswith(b"\x89PNG")
+    first = s3.names()
+    assert len([name for name in first if name.endswith(".png")]) == 2
+    assert len([name for name in first if name.endswith(".png.json")]) == 2
+
+    again = bought(world, n=2)
+    assert (again.from_cache, again.assets) == (True, made.assets)
+    copied = bought(world, "s3://bucket/elsewhere", n=2)
+    assert copied.assets[0].uri.startswith("s3://bucket/elsewhere/")
+    assert len(s3.names()) == 8
+    local = bought(world, str(world.folder / "here"), n=2)
+    assert local.assets[0].path.read_bytes() == made.assets[0].read()
+
+    async def delete():
+        async with world.client() as client:
+            await client.delete(made.id)
+
+    run_virtual(delete())
+    assert s3.names() == []
+    assert list((world.folder / "here").iterdir()) == []
+    assert world.service.charged == [10]
+
+
+def test_purge_empties_the_bucket(s3, world):
+    bought(world)
+
+    async def purge():
+        async with world.client() as client:
+            return await client.purge(-1)
+
+    assert run_virtual(purge()) == 1
+    assert s3.names() == []
+
+
+def test_a_file_that_is_gone_from_the_bucket_is_fetched_again(s3, world):
+    made = bought(world)
+    for name in s3.names():
+        s3.client.delete_object(Bucket="bucket", Key=name)
+    again = bought(world)
+    assert again.assets == made.assets
+    assert len(s3.names()) == 2
+    assert world.service.charged == [5]
+
+
+def test_a_bucket_that_is_not_there_is_said_before_anything_is_paid(s3, world):
+    with pytest.raises(genstep.ConfigurationError, match=r"s3://missing/art: it cannot be written .*bucket"):
+        bought(world, "s3://missing/art")
+    assert world.service.charged == []
+
+
+def test_missing_credentials_are_said_before_anything_is_paid(s3, world, monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    with pytest.raises(genstep.ConfigurationError, match="it cannot be written"):
+        bought(world)
+    assert world.service.charged == []
+
+
+def test_a_store_that_dies_while_a_file_is_put_keeps_the_call(s3, world, monkeypatch):
+    import s3fs
+
+    usual, puts = s3fs.S3FileSystem.put_file, []
+
+    def put_file(self, here, there, **options):
+        puts.append(there)
+        if len(puts) == 2:
+            # a real failure of the connection: nothing listens there
+            self = type(self)(endpoint_url="http://127.0.0.1:9", skip_instance_cache=True)
+        return usual(self, here, there, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(s3fs.S3FileSystem, "put_file", put_file)
+        with pytest.raises(genstep.AssetError, match="could not be saved") as dead:
+            bought(world, n=2)
+    assert dead.value.code == "asset_not_saved"
+    assert dead.value.job_id
+    downloads = len(world.service.downloads)
+    assert len([name for name in s3.names() if name.endswith(".png")]) == 1
+    assert not list(world.folder.glob("*.part"))
+
+    assert len(bought(world, n=2).assets) == 2
+    assert len(world.service.downloads) == downloads + 1, "the one that was put is not fetched again"
+    assert len(s3.names()) == 4
+    assert world.service.charged == [10]
+
+
+def test_only_a_place_in_s3_loads_s3fs(tmp_path):
+    code = (
+        "import sys, genstep, genstep.client, genstep.assets.store as s;"
+        f"s.AssetStore({str(tmp_path)!r}).check(); s.AssetStore('memory://bucket').check();"
+        "assert not {'s3fs', 'aiobotocore', 'botocore'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
