@@ -43,7 +43,7 @@ def running(folder: Path) -> Iterator[str]:
     try:
         yield f"postgresql://genstep@127.0.0.1:{port}/postgres"
     finally:
-        subprocess.run([*pg_ctl, "-m", "immediate", "stop"], **quiet)
+        subprocess.run([*pg_ctl, "-m", "immediate", "stop"], **{**quiet, "check": False})
         log.close()
 
 

@@ -214,3 +214,19 @@ def test_a_webhook_that_never_comes_delays_a_job_and_loses_none(tmp_path):
     made, requests = run_virtual(work())
     assert made.status == "completed"
     assert requests <= 3
+
+
+def test_a_reply_that_a_killed_process_left_goes_at_the_next_start(tmp_path):
+    async def work():
+        world = World(tmp_path, "conceptviz")
+        async with world.client() as client:
+            made = await client.generate("a fox")
+            life = client._session.life
+            [call] = await client._session.on_ledger(lambda ledger: ledger.calls(made.id))
+            life.spool.keep(call.id, genstep.provider.Reply(200, {}, b"{}"))
+            assert life.spool.holds(call.id)
+        async with world.client() as client:
+            await client.generate("a bear")
+            return client._session.life.spool.calls()
+
+    assert run_virtual(work()) == []

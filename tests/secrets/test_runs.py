@@ -45,6 +45,7 @@ OUTCOMES = {
     "asset-again": "completed",
     "asset-expired": "AssetError",
 }
+LISTS = ("nanobanana", "imaginelab", "aivisualstudio")
 CODES = {
     "variables-generate": 0,
     "variables-401": 2,
@@ -79,7 +80,9 @@ def test_a_program(world, tmp_path, slug):
     assert home.run(str(RUNS / "api.py"), name="api") == 1
     assert "\ngenstep.errors.SubmissionUncertain: " in (home.work / "api.stderr").read_text()
     outcomes = json.loads((home.work / "outcomes.json").read_text())
-    assert {step: outcomes[step] for step in OUTCOMES} == OUTCOMES
+    # what a service with a list took is found there
+    found = dict.fromkeys(("lost-drop", "lost-cut"), "completed") if slug in LISTS else {}
+    assert {step: outcomes[step] for step in OUTCOMES} == {**OUTCOMES, **found}
     for step in ("unreachable-closed", "unreachable-tls"):
         assert outcomes[step] in ("NotSent", "WaitTimeout")  # which of them is a matter of speed
     # the locals of the frame that had the key in hand are there to be scanned
@@ -111,7 +114,7 @@ def test_a_program_that_is_killed(world, tmp_path, slug):
         assert home.run(str(RUNS / "killed.py"), where, name=where) == -9
     assert (home.folder / "state" / "ledger.db-wal").stat().st_size > 0
     assert len(list((home.folder / "state" / "spool").glob("*.reply"))) == 2
-    assert [part.stat().st_size > 0 for part in (home.folder / "output").glob("*.part")] == [True]
+    assert any(part.stat().st_size > 0 for part in (home.folder / "output").glob("*.part"))
     proof.check(home, tmp_path / "planted")
     assert home.run(str(RUNS / "killed.py"), "resumed", name="resumed") == 0
     assert len(list((home.folder / "output").glob("*.json"))) == 2

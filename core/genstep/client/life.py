@@ -65,10 +65,20 @@ class Life(Searching):
         if self._adopted:
             return
         self._adopted = True
+        await self._tidy()
         for row in await self.db(self.ledger.orphans, self.account.name, self.provider.slug):
             young = self.clock.time() - row.updated_at < LOOKED_FOR
             if row.state != "uncertain" or (self.searches and young):
                 self.follow(row.id)
+
+    async def _tidy(self) -> None:
+        """A process that was killed right after its last write left a reply that nobody needs any more."""
+        for call in await asyncio.to_thread(self.spool.calls):
+            row = await self.db(self.ledger.known, call)
+            if row is None or (row.account, row.provider) != (self.account.name, self.provider.slug):
+                continue
+            if row.state in ("failed", "cancelled") or (row.state == "saved" and self._asks_again(row)):
+                self.spool.drop(call)
 
     async def schedule(self, row: CallRow) -> Schedule:
         """When to ask about a job, by what the ledger has learned of its kind and model."""

@@ -58,6 +58,10 @@ class Spool:
         earlier = known.get("before", [])
         return [Reply(one["status"], one["headers"], base64.b64decode(one["content"])) for one in earlier]
 
+    def calls(self) -> list[str]:
+        """The paid calls whose replies are here."""
+        return [path.stem for path in self._folder.glob("*.reply")]
+
     def holds(self, call: str) -> bool:
         return (self._folder / f"{call}.reply").exists()
 

@@ -48,7 +48,9 @@ class Watched:
     asked: float = 0.0
     unknown: int = 0
     asking: bool = False
+    #: an unverified webhook was heard, which is good for one look; ``urgent`` until that look
     hinted: bool = False
+    urgent: bool = False
     #: the progress that the ledger has; -1 before the first
     progress: float | None = -1.0
 
@@ -92,6 +94,7 @@ class Watcher:
     def nudge(self, call: str) -> None:
         """Somebody says that the job has moved: look now."""
         if (watched := self._jobs.get(call)) is not None:
+            watched.hinted = watched.urgent = True
             self._plan(watched, self._life.clock.time())
             self._looked = float("-inf")
             self._wake.set()
@@ -202,7 +205,7 @@ class Watcher:
             self._missed = 0
             await self._take(watched, event[1])
         elif not watched.hinted:
-            watched.hinted = True
+            watched.hinted = watched.urgent = True
             self._plan(watched, self._life.clock.time())
 
     # -- asking -----------------------------------------------------------------------------------------------------
@@ -219,7 +222,7 @@ class Watcher:
             return
         if self._lists and len(self._jobs) > 1 and due[0].schedule.interval is None:
             next_list = self._listed + self._gap()
-            if now < next_list and not any(one.hinted for one in due):
+            if now < next_list and not any(one.urgent for one in due):
                 for watched in due:
                     self._plan(watched, next_list)
                 return
@@ -282,7 +285,7 @@ class Watcher:
             watched = wanted.pop(job_id, None)
             if watched is None:
                 continue
-            watched.unknown, watched.hinted = 0, False
+            watched.unknown, watched.urgent = 0, False
             if isinstance(state, Running):
                 if watched.progress != state.progress:
                     running[watched.row.id] = watched.progress = state.progress
@@ -312,7 +315,7 @@ class Watcher:
         except Exception as error:  # noqa: BLE001  (who waits shall have it; the scheduler goes on)
             self._end(watched, error)
         else:
-            watched.unknown, watched.hinted = 0, False
+            watched.unknown, watched.urgent = 0, False
             if isinstance(state, Running):
                 if watched.progress != state.progress:
                     watched.progress = state.progress

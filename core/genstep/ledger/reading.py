@@ -84,6 +84,11 @@ class Reading(Database):
     def call(self, call: str) -> CallRow:
         return call_row(self._all(f"SELECT {CALL} FROM calls WHERE id = ?", (call,))[0])
 
+    def known(self, call: str) -> CallRow | None:
+        """A paid call, where this ledger has it."""
+        rows = self._all(f"SELECT {CALL} FROM calls WHERE id = ?", (call,))
+        return call_row(rows[0]) if rows else None
+
     def call_of_job(self, provider: str, job_id: str) -> CallRow | None:
         rows = self._all(f"SELECT {CALL} FROM calls WHERE provider = ? AND job_id = ?", (provider, job_id))
         return call_row(rows[0]) if rows else None
