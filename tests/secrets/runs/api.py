@@ -186,7 +186,11 @@ class Run:
             control("tokens/expire")
             fault("status", SLUG, endpoint="login", status=401, body=body)
             self.generate(f"login-{number}")
+            # a login that was refused is final for its client
+            self.client.close()
+            self.client = genstep.Client(self.account)
         for number, body in enumerate(('{"token": "{{password}}"}', PAGE + "{{password}}")):
+            control("tokens/expire")
             fault("status", SLUG, endpoint="login", status=200, body=body)
             self.generate(f"login-lost-{number}", timeout=0.2)
         self.generate("login-again")
