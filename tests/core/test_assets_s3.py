@@ -8,7 +8,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from tests.core.test_client import World, _toy  # noqa: F401  (a fixture that is used by itself)
+from tests.core.toy_world import World, set_up
 
 import genstep
 from genstep.testing import run_virtual
@@ -18,6 +18,11 @@ pytestmark = [
     # moto and botocore speak of their own future
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _toy(monkeypatch, tmp_path):
+    set_up(monkeypatch, tmp_path)
 
 
 @pytest.fixture(scope="module")

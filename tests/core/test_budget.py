@@ -7,10 +7,10 @@ import json
 
 import pytest
 from tests.core import toy
-from tests.core.test_client import World
+from tests.core.toy_world import World, set_up
 
 import genstep
-from genstep import errors, guard, plugins
+from genstep import errors, plugins
 from genstep.ledger import CallRow, Ledger, RequestRow, Settled
 from genstep.ledger.budget import PriceAwaited
 from genstep.testing import run_virtual
@@ -254,15 +254,9 @@ class Silent(Secretive):
 
 @pytest.fixture
 def world(monkeypatch, tmp_path):
-    toy.register()
+    set_up(monkeypatch, tmp_path)
     for kind in (Secretive, Silent):
         plugins.registry().found.setdefault(kind.slug, kind)
-    monkeypatch.setenv("GENSTEP_HOME", str(tmp_path / "home"))
-
-    async def anywhere(url, **_):
-        return guard.Target("https", "toy.example", 443, ("203.0.113.7",), url.split("toy.example", 1)[1])
-
-    monkeypatch.setattr(guard, "resolve", anywhere)
     return lambda slug, **account: World(tmp_path, slug, **account)
 
 

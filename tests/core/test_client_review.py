@@ -10,10 +10,10 @@ import threading
 
 import pytest
 from tests.core import toy
-from tests.core.test_client import World
+from tests.core.toy_world import World, set_up
 
 import genstep
-from genstep import errors, guard, plugins
+from genstep import errors, plugins
 from genstep.ledger import Ledger
 from genstep.models import HttpOptions
 from genstep.testing import run_virtual
@@ -44,15 +44,9 @@ class HintToy(toy.Toy):
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch, tmp_path):
-    toy.register()
+    set_up(monkeypatch, tmp_path)
     for provider in (BuggyToy, HintToy):
         plugins.registry().found.setdefault(provider.slug, provider)
-    monkeypatch.setenv("GENSTEP_HOME", str(tmp_path / "home"))
-
-    async def anywhere(url, **_):
-        return guard.Target("https", "toy.example", 443, ("203.0.113.7",), url.split("toy.example", 1)[1])
-
-    monkeypatch.setattr(guard, "resolve", anywhere)
 
 
 @pytest.fixture

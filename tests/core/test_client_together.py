@@ -8,22 +8,15 @@ import threading
 
 import pytest
 from tests.core import toy
-from tests.core.test_client import World
+from tests.core.toy_world import World, set_up
 
 import genstep
-from genstep import guard
 from genstep.testing import run_virtual
 
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch, tmp_path):
-    toy.register()
-    monkeypatch.setenv("GENSTEP_HOME", str(tmp_path / "home"))
-
-    async def anywhere(url, **_):
-        return guard.Target("https", "toy.example", 443, ("203.0.113.7",), url.split("toy.example", 1)[1])
-
-    monkeypatch.setattr(guard, "resolve", anywhere)
+    set_up(monkeypatch, tmp_path)
 
 
 @pytest.fixture

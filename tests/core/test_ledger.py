@@ -182,15 +182,18 @@ def test_a_webhook_is_kept_once_and_a_verified_one_counts_more(ledger):
     ledger.accepted("c1", 1, 1002, Settled(job_id="job"))
     assert ledger.deliver("toy", "done", "job", '{"a": 1}', verified=False, now=1)
     assert not ledger.deliver("toy", "done", "job", '{"a": 2}', verified=False, now=2)
-    assert ledger.delivery("toy", "job") is None, "what cannot be verified is a hint, and settles nothing"
+    hint = [("c1", "", False)]
+    assert ledger.delivered("studio", "toy") == hint, "what cannot be verified is a hint, and settles nothing"
     assert ledger.deliver("toy", "done", "job", '{"a": 3}', verified=True, now=3)
     assert not ledger.deliver("toy", "done", "job", '{"a": 4}', verified=True, now=4)
-    assert ledger.delivery("toy", "job") == ('{"a": 3}', True)
+    assert ledger.delivered("studio", "toy") == [("c1", '{"a": 3}', True)]
 
 
 def test_a_webhook_about_a_job_that_nobody_waits_for_leaves_no_link_behind(ledger):
     assert ledger.deliver("toy", "done", "another", '{"url": "https://signed"}', verified=True, now=1)
-    assert ledger.delivery("toy", "another") is None
+    with sqlite3.connect(ledger.path) as other:
+        assert other.execute("SELECT payload FROM deliveries").fetchall() == [("",)]
+    other.close()
 
 
 def test_forgetting_removes_the_prompt_and_keeps_the_money(ledger):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core import toy
-from tests.core.test_client import World
+from tests.core.toy_world import World, set_up
 
 from genstep import errors
 from genstep.ledger import Ledger
@@ -375,8 +375,7 @@ def test_no_window_gives_out_more_than_the_limit_and_waiting_as_told_always_help
 
 
 def test_a_pause_that_one_client_is_told_holds_for_another_on_its_ledger(tmp_path, monkeypatch):
-    toy.register()
-    monkeypatch.setenv("GENSTEP_HOME", str(tmp_path / "home"))
+    set_up(monkeypatch, tmp_path)
     world = World(tmp_path)
     world.service.script = [toy.answer({}, 429, **{"retry-after": "30"})]
 

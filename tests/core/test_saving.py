@@ -6,7 +6,7 @@ import errno
 
 import pytest
 from tests.core import toy
-from tests.core.test_client import World, _toy  # noqa: F401  (a fixture that is used by itself)
+from tests.core.toy_world import World, set_up
 
 import genstep
 from genstep import plugins
@@ -16,6 +16,11 @@ from genstep.testing import run_virtual
 PAGE = toy.File(b"<html><body>expired</body></html>", media_type="text/html")
 GONE = toy.File(b"gone", status=404)
 BUSY = toy.File(b"", status=503)
+
+
+@pytest.fixture(autouse=True)
+def _toy(monkeypatch, tmp_path):
+    set_up(monkeypatch, tmp_path)
 
 
 @pytest.fixture

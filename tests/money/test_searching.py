@@ -56,6 +56,24 @@ def test_a_call_that_never_arrived_stays_uncertain_and_is_not_sent_again(slug, t
     assert took > 154
 
 
+def test_of_several_lost_together_what_the_list_does_not_name_is_never_bought_again(tmp_path):
+    """nano-banana lists one file of a call, whatever it made (providers.md: recovered in part)."""
+
+    async def work():
+        world = World(tmp_path, "nanobanana")
+        lose(world)
+        async with world.client() as client:
+            made = [await client.generate("a fox", n=2) for _ in range(2)]
+        return made, world.control.submits("nanobanana")
+
+    made, submits = run_virtual(work())
+    assert submits == 1
+    for one in made:
+        assert (one.status, len(one.assets)) == ("completed", 1)
+        [missing] = one.failures
+        assert isinstance(missing, genstep.AssetError)
+
+
 def test_a_service_without_a_list_says_at_once_that_it_is_perhaps_charged(tmp_path):
     async def work():
         world = World(tmp_path, "conceptviz")

@@ -120,10 +120,6 @@ class Reading(Database):
         rows = self._all("SELECT value FROM account_facts WHERE account = ? AND name = ?", (account, name))
         return json.loads(rows[0]["value"]) if rows else None
 
-    def waiting(self, account: str, provider: str) -> list[CallRow]:
-        """The jobs of an account that its service has not ended yet, as far as we know."""
-        return self._in(account, provider, ("submitted", "processing"))
-
     def orphans(self, account: str, provider: str, limit: int = 1000) -> list[CallRow]:
         """Paid calls of an account that are not at their end, and that no living client has in hand; newest first."""
         rows = self._in(account, provider, ("sending", "submitted", "processing", "completed", "uncertain"))
@@ -182,15 +178,6 @@ class Reading(Database):
             (account, provider),
         )
         return [(row["id"], row["payload"], bool(row["verified"])) for row in rows]
-
-    def delivery(self, provider: str, job_id: str) -> tuple[str, bool] | None:
-        """The newest webhook that can settle a job: its payload, and whether its signature was verified."""
-        rows = self._all(
-            "SELECT payload, verified FROM deliveries WHERE provider = ? AND job_id = ? AND payload <> '' "
-            "ORDER BY verified DESC, received_at DESC LIMIT 1",
-            (provider, job_id),
-        )
-        return (rows[0]["payload"], bool(rows[0]["verified"])) if rows else None
 
 
 def request_row(row: Row) -> RequestRow:

@@ -6,11 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-#: the states of a paid call, in the order of its life
-OPEN_STATES = ("intent", "sending", "submitted", "processing", "completed")
+#: the states in which a paid call is at its end
 FINAL_STATES = ("saved", "failed", "cancelled", "uncertain")
-#: states in which the money of a call is spent or spoken for
-RESERVED_STATES = ("sending", "submitted", "processing", "completed", "saved", "failed", "cancelled", "uncertain")
 #: what is left of ``RequestRow.request`` when a user deleted the job
 FORGOTTEN = "{}"
 
