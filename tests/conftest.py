@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -46,15 +47,24 @@ def _own_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with postgres.running(tmp_path_factory.mktemp("postgres")) as url:
-        yield url
+def postgres_server() -> Iterator[postgres.Server]:
+    """A real PostgreSQL server on this machine, one for all tests of a session."""
+    with postgres.running() as server:
+        yield server
 
 
 @pytest.fixture
-def postgres_url(_server: str) -> str:
-    """A new, empty database of a real PostgreSQL server on this machine."""
-    return postgres.database(_server)
+def postgres_url(postgres_server: postgres.Server) -> str:
+    """Where a new ledger can be on a real PostgreSQL server: an empty schema."""
+    return postgres_server.schema()
+
+
+@pytest.fixture(params=["SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
+def ledger_where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new ledger can be, on each of the databases: a path, or a URL."""
+    if request.param == "PostgreSQL":
+        return str(request.getfixturevalue("postgres_url"))
+    return str(tmp_path / "deep" / "ledger.db")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

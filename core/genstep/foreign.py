@@ -55,8 +55,11 @@ def text(value: Any) -> str | None:
 
 def said(value: Any) -> str | None:
     """What a service says about an error, as one line without its full stop, short enough to be quoted."""
+    words = text(value)
+    if words is None:
+        return None
     # whole secrets are found, so they go before the cut that would leave a part of one
-    found = " ".join(redact.clean((text(value) or "")[:4000]).split()).rstrip(".")
+    found = " ".join(redact.clean(words[:4000]).split()).rstrip(".")
     return (found if len(found) <= 300 else found[:299] + "…") or None
 
 

@@ -87,7 +87,8 @@ def _png(data: bytes, packet: Packet) -> bytes | None:
         return None
     body = b"iTXt" + _PNG_NAME + bytes(4) + text
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return data[: place[0]] + chunk + data[place[1] :]
+    whole = memoryview(data)
+    return b"".join((whole[: place[0]], chunk, whole[place[1] :]))
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

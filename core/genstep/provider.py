@@ -8,7 +8,7 @@ storage. The transport drives it, adds the account's auth, paces, retries what i
 from __future__ import annotations
 
 import json as _json
-from collections.abc import Awaitable, Callable, Generator, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
@@ -207,7 +207,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One page of a service's list, as the states of its jobs by id; it answers for many waiting jobs at once.
+    """One page of a service's list, as the states of jobs by id; it answers for many waiting jobs at once.
+
+    Jobs that nobody waits for may be left out of ``states``.
 
     ``oldest`` is the service's time of the oldest entry in a list that goes from new to old, where that is known.
     ``next`` reads on, None at the end; ``start`` is where the next round had better begin.
@@ -269,6 +271,8 @@ class Provider:
     key_prefix: ClassVar[str] = ""
     #: the account options that it takes, beside those that every provider has
     account_options: ClassVar[Mapping[str, Field]] = {}
+    #: filters of ``history`` that ask for its longest pages, for looking something up in few requests
+    long_pages: ClassVar[Mapping[str, Any]] = {}
     #: the documented limit; an instance may set its own, where it depends on the account's plan
     rate: Rate | None = None
     timing: ClassVar[Timing] = Timing()
@@ -323,8 +327,8 @@ class Provider:
     def poll(self, job_id: str) -> Verb[State]:
         raise NotImplementedError
 
-    #: one page of the list as the states of its jobs, from a cursor (None: the first), with how many are waited for
-    listing: Callable[[Any, int], Verb[Listing]] | None = None
+    #: one page of the list from a cursor (None: the first), as the states of those of its jobs that are waited for
+    listing: Callable[[Any, Collection[str]], Verb[Listing]] | None = None
 
     #: whose key or login it is, by a free call that proves that it is good, where the service has one
     whoami: Callable[[], Verb[Mapping[str, Any]]] | None = None

@@ -1,4 +1,7 @@
-"""What each client sends when a service takes the paid request and its answer is lost: POSTs for one submit."""
+"""What each client sends when a service takes the paid request and its answer is lost: POSTs for one submit.
+
+Every answer is lost, so a client that sends again does so as often as its own settings let it.
+"""
 
 import os
 import subprocess
@@ -146,7 +149,7 @@ def main() -> None:
     show(
         [
             Row(
-                f"the answer to a submit is dropped, {CALLS} times: paid requests for each",
+                f"{CALLS} submits to a service that drops every answer: paid requests for each",
                 ", ".join(f"{counted[case.label]:.2f} {case.label}" for case in OURS),
                 {case.label: f"{counted[case.label]:.2f}" for case in PEERS},
                 "1 each",

@@ -25,6 +25,7 @@ from service import Job, Service, account, durations
 
 from genstep import AsyncClient, GenerationFailed
 from genstep.testing import run_virtual
+from genstep.transport.pacing import Pacer
 
 HERE = Path(__file__)
 
@@ -40,8 +41,9 @@ def client_of(service: Service, folder: Path) -> AsyncClient:
 
 
 async def submit(service: Service, folder: Path, count: int) -> list[str]:
-    """Submit all, in no virtual time at all; the ids of the requests."""
+    """Submit all, in no virtual time at all, so that all are waited for at once; the ids of the requests."""
     async with client_of(service, folder) as client:
+        client._session.life.transport.pacer = Pacer(service.clock, None, reserved=0)
         return [(await client.submit(f"picture {number}")).id for number in range(count)]
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import gc
+import socket
+import socketserver
+import struct
 import subprocess
 import sys
+import threading
+import urllib.request
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
+from tests.core import toy
 from tests.core.toy_world import World, set_up
 
 import genstep
+from genstep import plugins
 from genstep.testing import run_virtual
 
 pytestmark = [
@@ -188,6 +196,146 @@ def test_a_store_that_dies_while_a_file_is_put_keeps_the_call(s3, world, monkeyp
     assert len(world.service.downloads) == downloads + 1, "the one that was put is not fetched again"
     assert len(s3.names()) == 4
     assert world.service.charged == [10]
+
+
+class DataToy(toy.BlockingToy):
+    """Its picture stands in the reply itself, and can be had nowhere else."""
+
+    slug = "datatoy"
+
+    def submit(self, request):
+        yield genstep.Paid("/now", json={"prompt": request.prompt})
+        return genstep.Completed((genstep.Output(data=toy.PNG),), credits=5)
+
+
+@pytest.fixture(params=["toy", "datatoy"])
+def either(request, tmp_path):
+    """A world whose results are fetched, and one whose results are in the paid reply alone."""
+    plugins.registry().found.setdefault("datatoy", DataToy)
+    world = Stored(tmp_path, request.param)
+    world.service.duration = 0.0
+    return world
+
+
+def stored_in_the_end(world, s3, job_id):
+    """A new process asks again: stored whole, from what was paid for."""
+
+    async def resumed():
+        async with world.client() as client:
+            return await client.resume(job_id)
+
+    made = run_virtual(resumed())
+    assert made.assets[0].read().startswith(b"\x89PNG")
+    assert bought(world).assets == made.assets
+    assert len(s3.names()) == 2
+    assert world.paid() == 1
+
+
+@pytest.fixture
+def checked(moto):
+    """Makes the store check credentials from now on: ours are known to nobody."""
+
+    def check(*, requests="0"):
+        body = requests.encode()
+        asked = urllib.request.Request(f"{moto}/moto-api/reset-auth", body, {"Content-Type": "text/plain"})
+        with urllib.request.urlopen(asked) as answer:
+            assert answer.status == 200
+
+    yield check
+    check(requests="inf")
+
+
+def test_wrong_credentials_are_said_before_anything_is_paid(s3, checked, world):
+    checked()
+    with pytest.raises(genstep.ConfigurationError, match=r"it cannot be written .*choose another"):
+        bought(world)
+    assert world.service.charged == []
+    checked(requests="inf")
+
+
+def test_credentials_that_end_while_a_job_runs_keep_what_was_paid_for(s3, checked, either):
+    async def ended():
+        checked()
+
+    either.service.before_reply = ended
+    with pytest.raises(genstep.AssetError) as problem:
+        bought(either)
+    assert problem.value.code == "asset_not_saved"
+    for words in ("s3://bucket/art", "could not be saved", "access", "-o", "resume the job"):
+        assert words in problem.value.message
+    assert "fake-secret" not in problem.value.message
+    with pytest.raises(genstep.ConfigurationError, match="it cannot be written"):
+        bought(either)
+    checked(requests="inf")
+    assert s3.names() == []
+    stored_in_the_end(either, s3, problem.value.job_id)
+
+
+class Cutting(socketserver.BaseRequestHandler):
+    """A line to the store; while ``cut`` is set, it breaks in the middle of the body of each picture that is put."""
+
+    store: tuple[str, int]
+    cut = False
+    times = 0
+
+    def handle(self):
+        with socket.create_connection(self.store, timeout=30) as onward:
+            back = threading.Thread(target=self.pump, args=(onward, self.request))
+            back.start()
+            with suppress(OSError):
+                self.pump(self.request, onward, cut=True)
+                onward.shutdown(socket.SHUT_WR)
+            back.join()
+
+    def pump(self, source, target, *, cut=False):
+        put = False
+        while data := source.recv(65536):
+            head, end, body = data.partition(b"\r\n\r\n")
+            line = head.partition(b"\r\n")[0]
+            begins = line.startswith(b"PUT ") and b".png " in line
+            put = put or (cut and type(self).cut and begins)
+            half = body if begins else data
+            if put and half:
+                type(self).times += 1
+                target.sendall(head + end + half[: len(half) // 2] if begins else half[: len(half) // 2])
+                for side in (source, target):
+                    side.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    with suppress(OSError):
+                        side.shutdown(socket.SHUT_RDWR)
+                return
+            target.sendall(data)
+
+
+@pytest.fixture
+def cutting(moto, s3, monkeypatch):
+    import s3fs
+
+    host, _, port = moto.removeprefix("http://").partition(":")
+    line = type("Line", (Cutting,), {"store": (host, int(port))})
+    proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), line)
+    proxy.handle_error = lambda *_: None
+    thread = threading.Thread(target=proxy.serve_forever)
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.server_address[1]}")
+    s3fs.S3FileSystem.clear_instance_cache()
+    yield line
+    s3fs.S3FileSystem.clear_instance_cache()
+    gc.collect()
+    proxy.shutdown()
+    proxy.server_close()
+    thread.join()
+
+
+def test_a_connection_that_is_cut_in_the_middle_of_a_file_keeps_what_was_paid_for(s3, cutting, either):
+    cutting.cut = True
+    with pytest.raises(genstep.AssetError) as problem:
+        bought(either)
+    assert cutting.times
+    assert problem.value.code == "asset_not_saved"
+    assert "resume the job" in problem.value.message
+    assert [name for name in s3.names() if name.endswith(".png")] == [], "half a file has no name"
+    cutting.cut = False
+    stored_in_the_end(either, s3, problem.value.job_id)
 
 
 def test_only_a_place_in_s3_loads_s3fs(tmp_path):

@@ -20,8 +20,8 @@ NOON = MIDNIGHT - 43200
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    book = Ledger(tmp_path / "ledger.db")
+def ledger(ledger_where):
+    book = Ledger(ledger_where)
     yield book
     book.close()
 
@@ -206,6 +206,43 @@ def test_a_balance_says_nothing_where_another_call_may_have_moved_it(ledger, bet
     assert ledger.difference("c2", 93) is None
 
 
+def test_of_calls_at_once_the_lowest_balance_counts_and_not_the_last_that_came(ledger):
+    """The answer of ``b`` was under way while ``a`` was charged: a fall from it would hold the charge of ``a`` too."""
+    buy(ledger, "a", None)
+    buy(ledger, "b", None)
+    ledger.sending("a", 1, NOON)
+    ledger.sending("b", 1, NOON + 1)
+    ledger.completed("a", 1, NOON + 9, Settled(None, 92, answered_at=NOON + 9))
+    ledger.completed("b", 1, NOON + 12, Settled(None, 96, answered_at=NOON + 12))
+    buy(ledger, "c", None)
+    ledger.sending("c", 1, NOON + 20)
+    assert ledger.difference("c", 88) == 4
+
+
+def test_a_kept_reply_that_is_read_late_states_an_old_balance(ledger):
+    """The process that sent ``a`` was killed with the answer on disk; ``b`` was bought before anybody read it."""
+    buy(ledger, "a", None)
+    ledger.sending("a", 1, NOON)
+    spend(ledger, "b", NOON + 100, NOON + 110, 88)
+    ledger.completed("a", 1, NOON + 200, Settled(None, 92, answered_at=NOON + 200))
+    buy(ledger, "c", None)
+    ledger.sending("c", 1, NOON + 300)
+    assert ledger.difference("c", 84) == 4
+
+
+def test_where_one_of_some_calls_at_once_states_no_balance_nothing_is_counted_from_them(ledger):
+    buy(ledger, "a", None)
+    buy(ledger, "b", None)
+    ledger.sending("a", 1, NOON)
+    ledger.sending("b", 1, NOON + 1)
+    ledger.uncertain("a", 1, NOON + 2, errors.SubmissionUncertain("lost"))
+    ledger.completed("b", 1, NOON + 12, Settled(None, 96, answered_at=NOON + 12))
+    ledger.accepted("a", 1, NOON + 20, Settled(job_id="found", answered_at=NOON + 20))
+    buy(ledger, "c", None)
+    ledger.sending("c", 1, NOON + 30)
+    assert ledger.difference("c", 88) is None
+
+
 def test_an_answer_lost_long_ago_keeps_no_price_from_being_learned(ledger):
     buy(ledger, "x", None)
     ledger.sending("x", 1, NOON)
@@ -255,7 +292,7 @@ class Silent(Secretive):
 @pytest.fixture
 def world(monkeypatch, tmp_path):
     set_up(monkeypatch, tmp_path)
-    for kind in (Secretive, Silent):
+    for kind in (Secretive, Silent, Listed):
         plugins.registry().found.setdefault(kind.slug, kind)
     return lambda slug, **account: World(tmp_path, slug, **account)
 
@@ -293,3 +330,21 @@ def test_a_learned_price_is_used_by_the_next_client(world):
     assert outcomes(studio, "a") == ["Generation"]
     assert outcomes(studio, "b") == ["BudgetExceeded"]
     assert sum(studio.service.charged) == 5
+
+
+class Listed(Secretive):
+    """Says in its list of models what a picture costs."""
+
+    slug = "pricedtoy"
+    asked = 0
+
+    async def estimate(self, request):
+        type(self).asked += 1
+        return genstep.Estimate(5.0 * request.n, "credits", exact=False)
+
+
+def test_under_a_ceiling_the_price_is_asked_for_once_and_not_before_each_call(world):
+    studio = world("pricedtoy", daily_credits=17)
+    Listed.asked = 0
+    assert sorted(outcomes(studio, "abcde", timeout=600)) == ["BudgetExceeded"] * 2 + ["Generation"] * 3
+    assert Listed.asked == 1

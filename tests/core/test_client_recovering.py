@@ -9,6 +9,7 @@ from tests.core import toy
 from tests.core.toy_world import World, set_up
 
 import genstep
+from genstep.client.spool import Spool
 from genstep.testing import run_virtual
 
 
@@ -130,6 +131,93 @@ def test_a_cancelled_wait_interrupts_no_paid_call(world):
 
     assert run_virtual(work()).status == "completed"
     assert world.paid() == 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "status"),
+    [
+        (toy.Reply(502, {}, b"<html>"), "uncertain"),
+        (toy.answer({}, 500), "uncertain"),
+        (toy.answer({}, 429), "uncertain"),
+        (toy.answer({"error": "slow down"}, 429), "failed"),
+        (toy.answer({"code": "REFUNDED"}, 500), "failed"),
+        (toy.answer({"nothing": "known"}), "uncertain"),
+    ],
+)
+def test_a_kept_reply_is_judged_like_one_that_has_just_come(world, monkeypatch, kept, status):
+    usual = genstep.ledger.Ledger._set
+
+    def full(self, call, epoch, states, **values):
+        if values.get("state") == "uncertain":
+            raise genstep.ConfigurationError("the disk is full")
+        return usual(self, call, epoch, states, **values)
+
+    async def dies():
+        async with world.client() as client:
+            await client.generate("a fox", timeout=5)
+
+    world.service.script = [toy.answer({}, 500)]
+    with monkeypatch.context() as patch:
+        patch.setattr(genstep.ledger.Ledger, "_set", full)
+        with pytest.raises(genstep.GenstepError):
+            run_virtual(dies())
+    (reply,) = (world.folder / "spool").glob("*.reply")
+    Spool(reply.parent).keep(reply.stem, kept)
+
+    async def later():
+        async with world.client() as client:
+            job = (await client.jobs())[0]
+            with pytest.raises(genstep.GenstepError):
+                await client.resume(job.id)
+            return await client.status(job.id)
+
+    assert run_virtual(later()).status == status
+    assert world.paid() == 1
+
+
+def test_a_reply_that_was_half_written_when_its_process_was_killed_is_tidied_away(world):
+    reached = asyncio.Event()
+
+    async def slow():
+        reached.set()
+        await asyncio.sleep(50)
+
+    world.service.before_reply = slow
+    spool = world.folder / "spool"
+
+    async def lives():
+        async with world.client() as client, world.client() as other:
+            buying = asyncio.create_task(client.generate("a fox"))
+            await reached.wait()
+            (open_call,) = client._session.life.paid
+            spool.mkdir(exist_ok=True)
+            for name in (open_call, "of-a-killed-one"):
+                (spool / f"{name}.part").write_bytes(b"{")
+            world.service.before_reply = None
+            await other.generate("a second fox")
+            left = sorted(path.name for path in spool.glob("*.part"))
+            await buying
+            return left, f"{open_call}.part"
+
+    left, its_own = run_virtual(lives())
+    assert left == [its_own], "what a living process writes is left alone"
+    assert list(spool.iterdir()) == []
+
+
+@pytest.mark.parametrize("provider", ["toy", "blockingtoy"])
+def test_a_reply_that_a_kill_right_after_the_last_write_left_is_tidied_away(tmp_path, provider):
+    world = World(tmp_path, provider)
+
+    async def lives():
+        async with world.client() as client:
+            made = await client.generate("a fox")
+            (call,) = await client._session.on_ledger(lambda ledger: ledger.calls(made.id))
+        Spool(world.folder / "spool").keep(call.id, toy.answer({}))
+        async with world.client() as client:
+            await client.generate("a second fox")
+
+    run_virtual(lives())
+    assert list((world.folder / "spool").iterdir()) == []
 
 
 def test_failed_polls_lose_no_job(world):

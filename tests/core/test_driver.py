@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import traceback
+from contextlib import suppress
 
 import pytest
 
@@ -119,6 +120,14 @@ def test_what_may_not_be_done_twice_is_not_asked_again():
     assert len(line.sent) == 1
 
 
+@pytest.mark.parametrize(("body", "sent"), [(b"", 1), ({"error": "too many requests"}, 2)])
+def test_what_may_not_be_done_twice_is_sent_again_only_after_a_429_that_says_that_it_is_one(body, sent):
+    line = Line(reply(body, 429), reply({"id": "hook"}))
+    with suppress(errors.RateLimited):
+        line.ask(lambda shop: shop.create_webhook("https://h.example", None))
+    assert len(line.sent) == sent
+
+
 def test_a_free_post_that_certainly_did_not_leave_is_sent_again():
     line = Line(errors.NotSent("refused", charged=False), reply({"id": "w"}))
     assert line.ask(lambda shop: shop.create_webhook("https://h.example", None)) == "w"
@@ -155,13 +164,25 @@ def test_a_paid_success_that_cannot_be_read_is_never_sent_again(odd):
     assert line.told == ["sending", [odd.content, b'{"id": "up"}'], "accepted"]
 
 
-@pytest.mark.parametrize(("status", "error"), [(303, errors.SubmissionUncertain), (302, errors.GenstepError)])
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(303, errors.SubmissionUncertain), (302, errors.SubmissionUncertain), (307, errors.GenstepError)],
+)
 def test_a_redirected_paid_call_is_not_followed(status, error):
     line = Line(reply({"id": "up"}), reply(b"", status, {"location": "https://elsewhere.example/"}))
     with pytest.raises(error) as refused:
         line.buy()
-    assert isinstance(refused.value, errors.SubmissionUncertain) == (status == 303)
+    assert isinstance(refused.value, errors.SubmissionUncertain) == (status != 307)
     assert len(line.sent) == 2
+
+
+@pytest.mark.parametrize(("body", "sent"), [(b"", 2), ({"error": "too many requests"}, 3)])
+def test_a_paid_call_is_sent_again_after_a_429_only_where_it_says_that_it_is_one(body, sent):
+    line = Line(reply({"id": "up"}), reply(body, 429), reply({"job": "1"}))
+    with suppress(errors.SubmissionUncertain):
+        line.buy()
+    assert len(line.sent) == sent
+    assert ("not taken" in line.told) == (sent == 3)
 
 
 def test_a_key_refused_after_the_last_rate_limit_is_an_authentication_error():

@@ -22,7 +22,7 @@ from genstep.cli import batch_file
 from genstep.client.spool import Spool
 from genstep.config import file as config_file
 from genstep.errors import GenstepError
-from genstep.outcome import Verdict, judge
+from genstep.outcome import Verdict, judge, speaks_of_a_limit
 from genstep.provider import Paid, Reply
 from genstep.testing.samples import requests
 from genstep.testing.service import sample
@@ -149,7 +149,7 @@ def test_no_reply_makes_a_provider_raise_anything_but_our_errors(slug, data):
         for _ in range(MOST_CALLS):
             reply = data.draw(replies(slug))
             error = provider.error(call, reply)
-            assert judge(reply.status, error) in Verdict
+            assert judge(reply.status, error, reply) in Verdict
             call = flow.send(reply) if error is None else flow.throw(error)
     except (StopIteration, GenstepError):
         return
@@ -164,7 +164,16 @@ def test_a_refusal_of_a_paid_call_is_in_the_table(slug, data):
     error = provider.error(Paid("/generate", json={}), reply)
     assert error is None or isinstance(error, GenstepError)
     if error is not None and reply.status >= 500 and error.charged is not False:
-        assert judge(reply.status, error) is Verdict.UNCERTAIN
+        assert judge(reply.status, error, reply) is Verdict.UNCERTAIN
+
+
+@given(st.binary(max_size=40), st.sampled_from(["", "0", "1", "-1", "nan", "0, 0", "\u0660"]))
+def test_a_429_is_believed_or_not_whatever_stands_in_it(body, left):
+    headers = {"x-ratelimit-remaining": left} if left else {}
+    reply = Reply(429, headers, body)
+    verdict = judge(429, genstep.RateLimited("slow down"), reply)
+    assert verdict is (Verdict.AGAIN if speaks_of_a_limit(reply) else Verdict.UNCERTAIN)
+    assert speaks_of_a_limit(Reply(429, {**headers, "retry-after": "5"}, body))
 
 
 @given(st.sampled_from(documented("aivisualstudio")).flatmap(mutated) | JSON)

@@ -4,11 +4,13 @@ import json
 import sqlite3
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from genstep import errors
 from genstep.ledger import CallRow, Ledger, LostClaim, RequestRow, Settled, owner, request_status
+from genstep.models import Asset
 
 
 def request(number=1, n=1):
@@ -40,24 +42,33 @@ def buy(ledger, row, call="c1", *, estimated=5.0, fresh=False):
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    book = Ledger(tmp_path / "deep" / "ledger.db")
+def ledger(ledger_where):
+    book = Ledger(ledger_where)
     yield book
     book.close()
 
 
-def test_a_ledger_is_readable_by_its_owner_alone(ledger):
-    assert ledger.path.stat().st_mode & 0o077 == 0
+def seen(ledger, sql):
+    """What somebody else who looks into the same database sees, as tuples."""
+    other = Ledger(ledger.place)
+    try:
+        return [tuple(row.values()) for row in other._all(sql)]
+    finally:
+        other.close()
+
+
+def test_a_ledgers_file_is_readable_by_its_owner_alone(tmp_path):
+    book = Ledger(tmp_path / "deep" / "ledger.db")
+    book.close()
+    assert book.path.stat().st_mode & 0o077 == 0
 
 
 def test_rows_are_there_before_anything_is_sent(ledger):
     opened = buy(ledger, request(n=3))
     assert opened.created
     assert opened.missing == (0, 1, 2)
-    with sqlite3.connect(ledger.path) as other:
-        assert other.execute("SELECT state FROM calls").fetchall() == [("intent",)]
-        assert other.execute("SELECT COUNT(*) FROM items").fetchall() == [(3,)]
-    other.close()
+    assert seen(ledger, "SELECT state FROM calls") == [("intent",)]
+    assert seen(ledger, "SELECT COUNT(*) AS items FROM items") == [(3,)]
 
 
 def test_an_equal_request_joins_the_one_in_flight_and_a_failed_one_is_no_answer(ledger):
@@ -191,9 +202,7 @@ def test_a_webhook_is_kept_once_and_a_verified_one_counts_more(ledger):
 
 def test_a_webhook_about_a_job_that_nobody_waits_for_leaves_no_link_behind(ledger):
     assert ledger.deliver("toy", "done", "another", '{"url": "https://signed"}', verified=True, now=1)
-    with sqlite3.connect(ledger.path) as other:
-        assert other.execute("SELECT payload FROM deliveries").fetchall() == [("",)]
-    other.close()
+    assert seen(ledger, "SELECT payload FROM deliveries") == [("",)]
 
 
 def test_forgetting_removes_the_prompt_and_keeps_the_money(ledger):
@@ -201,15 +210,63 @@ def test_forgetting_removes_the_prompt_and_keeps_the_money(ledger):
     ledger.sending("c1", 1, 1001)
     ledger.accepted("c1", 1, 1002, Settled(charged=5, job_id="job"))
     ledger.forget("r1")
-    ledger.close()
-    everything = b"".join(path.read_bytes() for path in ledger.path.parent.glob("*"))
-    again = Ledger(ledger.path)
+    assert ledger.call("c1").charged == 5
+    assert (ledger.request("r1").prompt, ledger.request("r1").request) == ("", "{}")
+
+
+def test_nothing_of_a_forgotten_prompt_stays_in_the_file(tmp_path):
+    book = Ledger(tmp_path / "ledger.db")
+    buy(book, request())
+    book.forget("r1")
+    book.close()
+    assert b"a fox" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_a_call_is_saved_with_its_last_files_in_one_step_and_given_back(ledger):
+    opened = buy(ledger, request())
+    assert opened.calls == ("c1",), "who opens a request knows its calls without reading them"
+    ledger.sending("c1", 1, 1001)
+    ledger.completed("c1", 1, 1002, Settled(charged=5))
+    made = Asset("file:///fox.png", None, "main", "image/png", 4, "00")
+    epoch = ledger.claim("c1", 1003)
+    with pytest.raises(LostClaim):
+        ledger.saved("c1", epoch - 1, 1004, [], [("r1", 0, [made])])
+    assert ledger.assets("r1") == [], "who lost the call writes nothing of it"
+    assert ledger.saved("c1", epoch, 1004, [], [("r1", 0, [made])])
+    assert [(number, data["uri"]) for number, data in ledger.assets("r1")] == [(0, "file:///fox.png")]
+    assert (ledger.call("c1").state, ledger.call("c1").owner) == ("saved", "")
+
+
+def test_saving_tells_whether_something_is_left_to_be_fetched(ledger):
+    buy(ledger, request(n=2))
+    ledger.sending("c1", 1, 1001)
+    ledger.completed("c1", 1, 1002, Settled(charged=5))
+    lost = errors.AssetError("its URL has expired")
+    epoch = ledger.claim("c1", 1003)
+    assert not ledger.saved("c1", epoch, 1004, [("r1", 1, lost)])
+
+
+def test_a_file_is_read_at_once_only_while_nobody_else_uses_it(tmp_path):
+    book = Ledger(tmp_path / "ledger.db")
+    inside, go_on = threading.Event(), threading.Event()
+
+    def change():
+        with book._change():
+            inside.set()
+            go_on.wait(10)
+
+    with book.idle() as idle:
+        assert idle
+    writing = threading.Thread(target=change)
+    writing.start()
     try:
-        assert again.call("c1").charged == 5
-        assert again.request("r1").prompt == ""
+        assert inside.wait(10)
+        with book.idle() as idle:
+            assert not idle
     finally:
-        again.close()
-    assert b"a fox" not in everything
+        go_on.set()
+        writing.join()
+        book.close()
 
 
 def _fields(row):

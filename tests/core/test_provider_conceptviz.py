@@ -203,7 +203,7 @@ def test_generation_failed_is_final_and_refunded_on_submit_and_on_poll(service: 
         (500, {"error": "boom", "code": "SOMETHING"}, ProviderUnavailable, Verdict.UNCERTAIN),
         (404, b"not found", NotFound, Verdict.REFUSED),
         (418, {"error": "no tea", "code": ["x"]}, InvalidRequest, Verdict.REFUSED),
-        (302, b"", ProviderUnavailable, Verdict.REFUSED),
+        (302, b"", ProviderUnavailable, Verdict.UNCERTAIN),
     ],
 )
 def test_undocumented_errors_go_by_status(service: Any, status: int, body: Any, kind: type, verdict: Verdict) -> None:

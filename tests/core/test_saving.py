@@ -16,6 +16,19 @@ from genstep.testing import run_virtual
 PAGE = toy.File(b"<html><body>expired</body></html>", media_type="text/html")
 GONE = toy.File(b"gone", status=404)
 BUSY = toy.File(b"", status=503)
+HALF = toy.File(toy.PNG[:40])
+AWAY = toy.File(b"", status=302, location="https://toy.example/steal")
+#: answers to a download that are no file, as an expired URL, a proxy or a host in trouble gives them
+BAD = {
+    "gone": GONE,
+    "busy": BUSY,
+    "a page": PAGE,
+    "nothing": toy.File(b""),
+    "another type": toy.File(b"RIFF\x24\0\0\0WAVEfmt ", media_type="audio/wav"),
+    "cut": toy.File(toy.PNG[:40], announced=len(toy.PNG)),
+    "half": HALF,
+    "redirects": AWAY,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +107,37 @@ def test_where_nothing_can_be_fetched_the_error_is_raised_and_nothing_bought_aga
     assert len(run_virtual(resumed("resume")).assets) == 1
     assert bought(world).from_cache
     assert world.service.charged == [5]
+
+
+@pytest.mark.parametrize("provider", ["toy", "blockingtoy"])
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_bad_answer_or_two_are_asked_again_in_the_same_wait(tmp_path, provider, bad):
+    world = World(tmp_path, provider)
+    world.service.download_script = [bad] * (5 if bad is AWAY else 2)
+    assert len(bought(world).assets) == 1
+    assert world.paid() == 1
+
+
+@pytest.mark.parametrize("provider", ["toy", "blockingtoy"])
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+def test_a_bad_answer_that_stays_is_fetched_again_later_and_never_bought_again(tmp_path, provider, bad):
+    world = World(tmp_path, provider)
+    world.service.duration = 0.0
+    files = Files(world, job1=bad, job1_0=bad, steal=bad)
+    for again in range(2):
+        with pytest.raises(genstep.AssetError) as problem:
+            bought(world)
+        assert 3 <= len(files.asked) <= 60 * (again + 1), "a few times, not for ever"
+    files.bad.clear()
+
+    async def resumed():
+        async with world.client() as client:
+            return await client.resume(problem.value.job_id)
+
+    made = run_virtual(resumed())
+    assert len(made.assets) == 1
+    assert bought(world).assets == made.assets
+    assert world.paid() == 1
 
 
 def test_what_was_refused_is_bought_again_and_what_cannot_be_fetched_is_not(tmp_path):
@@ -246,6 +290,37 @@ class ListedToy(toy.BlockingToy):
             for n in (0, 1)
         ]
         return genstep.Page(tuple(items))
+
+
+class PairToy(ListedToy):
+    """As document 001 has it: one entry and one URL in the list for several pictures."""
+
+    slug = "pairtoy"
+    capabilities = genstep.Capabilities({"image": genstep.KindSpec(batch=2)}, blocking=True, history=True)
+
+    def submit(self, request):
+        reply = yield genstep.Paid("/now", json={"prompt": request.prompt})
+        urls = reply["url"], reply["url"].replace(".png", "b.png")
+        outputs = [genstep.Output(url=url, item=n, metadata={"made": "g-1"}) for n, url in enumerate(urls)]
+        return genstep.Completed(tuple(outputs), credits=5)
+
+
+def test_the_one_url_of_an_entry_is_never_saved_as_another_of_its_pictures(tmp_path):
+    plugins.registry().found.setdefault("pairtoy", PairToy)
+    world = World(tmp_path, "pairtoy")
+    world.service.poll_script = [toy.answer({})] * 99
+    files = Files(world, job1b=GONE)
+    made = bought(world, n=2)
+    assert (len(made.assets), [error.code for error in made.failures]) == (1, ["asset_status"])
+    assert "new1" not in files.asked
+    files.bad.clear()
+    assert len(bought(world, n=2).assets) == 2
+    for asset in (tmp_path / "out").iterdir():
+        asset.unlink()
+    left = bought(world, n=2)
+    assert (len(left.assets), [error.code for error in left.failures]) == (1, ["gone"])
+    assert len(bought(world, n=2).assets) == 1
+    assert world.paid() == 1
 
 
 @pytest.mark.parametrize("lost", ["url", "file"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections import Counter, defaultdict
 from contextlib import closing
@@ -64,9 +65,10 @@ class Account:
         return [entry for entry in self.entries if entry.state == "uncertain"]
 
     @property
-    def unpriced(self) -> list[Entry]:
-        """Certainly charged, and no reply that came said how much."""
-        return [entry for entry in self.entries if entry.is_charged and entry.amount is None]
+    def perhaps(self) -> float:
+        """What may have been taken beyond what is booked, by calls whose outcome nobody knows."""
+        unclear = [entry.amount for entry in self.entries if entry.is_open]
+        return sum(math.inf if amount is None else amount for amount in unclear)
 
     @property
     def beyond(self) -> float:
@@ -80,8 +82,7 @@ class Account:
     @property
     def is_lost(self) -> bool:
         """The service took money of which the ledger says nothing, or not what came of it."""
-        explained = self.unpriced or any(entry.is_open for entry in self.entries)
-        silent = self.beyond > 0 and not explained
+        silent = self.beyond > self.perhaps
         return bool(self.charges) and (silent or not all(entry.is_settled for entry in self.entries))
 
     @property
@@ -153,7 +154,6 @@ class Books:
             "submits",
             "charged",
             "ledger",
-            "unpriced",
             "perhaps",
             "saved",
             "failed",
@@ -171,8 +171,7 @@ class Books:
                 "submits": day.control.submits(slug),
                 "charged": sum(sum(account.charges) for account in accounts),
                 "ledger": sum(account.booked for account in accounts),
-                "unpriced": sum(account.beyond for account in accounts if account.unpriced),
-                "perhaps": sum(account.beyond for account in accounts if account.uncertain),
+                "perhaps": sum(account.beyond for account in accounts if account.perhaps),
                 "saved": sum(entry.state == "saved" for entry in entries),
                 "failed": sum(entry.state == "failed" and entry.refunded is not True for entry in entries),
                 "refused": sum(entry.state == "failed" and entry.refunded is True for entry in entries),
@@ -186,7 +185,7 @@ class Books:
         guessed = sum(entry.is_charged and not entry.said for entry in every)
         unclear = sum(entry.is_open and entry.state == "failed" for entry in every)
         lines.append(
-            f"charged = ledger + unpriced + perhaps; {guessed} calls are booked without the service's word, "
+            f"charged = ledger + perhaps; {guessed} calls are booked without the service's word, "
             f"{unclear} failed and nobody says whether the money came back"
         )
         lines.append(f"paid files that the service does not give any more: {len(self.unfetched)}")

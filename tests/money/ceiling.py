@@ -27,29 +27,41 @@ class Reached:
     """What came of it: ``outcomes`` by the processes' word, money by the service's books and by the ledger's."""
 
     processes: int
+    #: pictures that were asked for, each a paid call
     calls: int
     submitted: int = 0
     charged: float = 0.0
     booked: float = 0.0
     uncertain: float = 0.0
+    #: by account, what the service took
+    each: dict[str, float] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     hung: int = 0
     said: str = ""
 
     def line(self, where: str) -> str:
+        each = f" for each of {len(self.each)} accounts" if len(self.each) > 1 else ""
         return (
-            f"ceiling {CEILING} on {where}: {self.processes} processes, {self.processes * self.calls} calls of {PRICE}"
+            f"ceiling {CEILING}{each} on {where}: {self.processes} processes, {self.calls} calls of {PRICE}"
             f"; submitted {self.submitted}, charged {self.charged:g}, reserved as uncertain {self.uncertain:g}, "
             f"saved {self.outcomes['completed']}, refused {self.outcomes['BudgetExceeded']}"
         )
 
 
 def run(
-    ledger: str, folder: Path, *, processes: int, calls: int, seed: int, faults: list[dict[str, Any]] | None = None
+    ledger: str,
+    folder: Path,
+    *,
+    processes: int,
+    calls: int,
+    seed: int,
+    faults: list[dict[str, Any]] | None = None,
+    way: str = "generate",
+    accounts: tuple[str, ...] = ("studio",),
 ) -> Reached:
-    """Let all processes loose at once on one ledger, and count when the last has ended."""
+    """Let all processes loose at once on one ledger, and count when the last has ended; ``way``: see the child."""
     folder.mkdir(parents=True, exist_ok=True)
-    reached = Reached(processes, calls)
+    reached = Reached(processes, processes * calls * ceiling_child.EACH[way])
     settings = {"aivisualstudio": {"credits": 100_000, "per_minute": 100_000}}
     with SandboxServer(speed=200, long_side=64, seed=seed, settings=settings) as server:
         for fault in faults or ():
@@ -58,7 +70,8 @@ def run(
         try:
             with (folder / "said.txt").open("w") as said:
                 for number in range(processes):
-                    what = (server.base("aivisualstudio"), ledger, str(folder / "out"), number, calls, CEILING)
+                    name = accounts[number % len(accounts)]
+                    what = (server.base("aivisualstudio"), ledger, folder / "out", name, number, calls, CEILING, way)
                     started.append(_start(said, folder, *map(str, what)))
                 _release(started)
                 _collect(started, reached)
@@ -68,12 +81,14 @@ def run(
                 process.communicate()
         reached.said = (folder / "said.txt").read_text()
         reached.submitted = server.control.submits("aivisualstudio")
+        reached.each = {name: server.control.spent("aivisualstudio", ceiling_child.KEYS[name]) for name in accounts}
         reached.charged = server.control.spent("aivisualstudio")
     book = Ledger(ledger)
     try:
-        reached.booked = book.spent_today("studio", "aivisualstudio", time.time())
-        unclear = book.unclear("studio", "aivisualstudio")
-        reached.uncertain = sum(row.estimated or 0.0 for row in unclear)
+        for name in accounts:
+            reached.booked += book.spent_today(name, "aivisualstudio", time.time())
+            unclear = book.unclear(name, "aivisualstudio")
+            reached.uncertain += sum(row.estimated or 0.0 for row in unclear)
     finally:
         book.close()
     return reached

@@ -21,14 +21,14 @@ from tests.money.crash_reckoning import Reckoning
 
 
 class Crash:
-    """A run on several ledgers (by the database's name) at once, each with half of the kills."""
+    """A run on some ledgers (by the database's name) at once, which share the kills; every second of them begins in the
+    middle of the round of moments, and so does the first where it is the ``second`` of two runs."""
 
-    def __init__(self, ledgers: Mapping[str, str], folder: Path, *, seed: int) -> None:
+    def __init__(self, ledgers: Mapping[str, str], folder: Path, *, seed: int, second: bool = False) -> None:
         self.seed = seed
-        half = len(ROUND) // len(ledgers)
         self.lanes = {
-            name: Lane(where, folder / name, seed=seed, start=number * half)
-            for number, (name, where) in enumerate(ledgers.items())
+            name: Lane(where, folder / name, seed=seed, start=number % 2 * len(ROUND) // 2)
+            for number, (name, where) in enumerate(ledgers.items(), int(second))
         }
         self.found: dict[str, Reckoning] = {}
         self.seconds = 0.0
@@ -85,6 +85,7 @@ class Crash:
             ("+ perhaps charged, service has a list", [len(self.perhaps(name, listing=True)) for name in names]),
             ("+ perhaps charged, service has none", [len(self.perhaps(name, listing=False)) for name in names]),
             ("    (kills in an open paid call there)", [self.open_calls(name, listing=False) for name in names]),
+            ("failed, and asked for anew by somebody else", [one.anew.total() for one in found]),
             ("charged twice", [len(one.twice) for one in found]),
             ("silently lost", [len(one.lost) for one in found]),
             ("uncertain, and never taken by the service", [len(one.feared) for one in found]),
@@ -92,8 +93,10 @@ class Crash:
         kinds = dict.fromkeys(kind for one in found for kind in one.left)
         rows += [(f"left on the disk: {kind}", [one.left[kind] for one in found]) for kind in kinds]
         head = f"crash suite, seed {self.seed}, {self.seconds:.0f} s"
-        lines = [f"{words:<44}" + "".join(f"{value:>14}" for value in (*values, sum(values))) for words, values in rows]
-        return "\n".join([f"{head:<44}" + "".join(f"{name:>14}" for name in (*names, "all")), *lines])
+        if len(lanes) > 1:
+            names, rows = [*names, "all"], [(words, [*values, sum(values)]) for words, values in rows]
+        lines = [f"{words:<44}" + "".join(f"{value:>14}" for value in values) for words, values in rows]
+        return "\n".join([f"{head:<44}" + "".join(f"{name:>14}" for name in names), *lines])
 
 
 def main() -> int:

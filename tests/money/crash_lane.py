@@ -112,7 +112,8 @@ class Lane:
         control = self.server.control
         control.clear()
         if slug != "nanobanana" and self.chance.random() < 0.08:
-            control.fault("fail", slug, refund=self.chance.random() < 0.5)
+            # it counts what it made (document 004), and what failed was not
+            control.fault("fail", slug, refund=slug == "imageapi" or self.chance.random() < 0.5)
         if moment.event == "dripping":
             control.fault("drip", "assets", seconds=0.03)
         if slug in BLOCKING and not (moment.own or moment.event):

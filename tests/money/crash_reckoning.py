@@ -14,7 +14,8 @@ from genstep.sandbox.server import SandboxServer
 
 @dataclass
 class Reckoning:
-    """Prompts by what became of them. Each was asked for once, so each may be charged once."""
+    """Prompts by what became of them. Each was asked for once, so each may be charged once; and once more for each time
+    that it had failed before somebody asked for it, for failures are never answers."""
 
     charged: set[str] = field(default_factory=set)
     saved: set[str] = field(default_factory=set)
@@ -24,6 +25,8 @@ class Reckoning:
     #: called uncertain by the ledger, though the service never took it
     feared: set[str] = field(default_factory=set)
     twice: set[str] = field(default_factory=set)
+    #: how often it was asked for once more, after it had failed
+    anew: Counter[str] = field(default_factory=Counter)
     #: charged, and neither saved, failed nor uncertain, or said to be given back and is not: in a sentence each
     lost: list[str] = field(default_factory=list)
     #: anything else that is wrong: in a sentence each
@@ -37,12 +40,20 @@ def reckon(server: SandboxServer, client: genstep.Client, folder: Path) -> Recko
     found = Reckoning()
     jobs = server.app.state.jobs
     booked = [jobs[charge.slug, charge.job] for charge in server.control.charges() if not charge.refund]
-    times = Counter(job.fields["prompt"] for job in booked)
     slugs = {job.fields["prompt"]: job.account.slug for job in booked}
     refunded = {job.fields["prompt"] for job in booked if job.refunded}
-    found.charged = set(times)
+    made: dict[str, Generation] = {}
+    failed = Counter[str]()
+    for job in client.jobs():
+        one = client.show(job.id)
+        if made.setdefault(job.prompt, one) is not one and one.status == "failed":
+            failed[job.prompt] += 1
+    # a failure is no answer: who asks for it afterwards buys it anew
+    found.anew = failed & Counter(job.fields["prompt"] for job in booked if job.failed)
+    found.failed = {f"{prompt}, time {n + 1}" for prompt, times in found.anew.items() for n in range(times)}
+    times = Counter(job.fields["prompt"] for job in booked) - found.anew
+    found.charged = set(times) | found.failed
     found.twice = {prompt for prompt, n in times.items() if n > 1}
-    made = {job.prompt: client.show(job.id) for job in client.jobs()}
     for prompt in times:
         if prompt not in made:
             found.lost.append(f"{prompt}: charged, and not in the ledger")

@@ -73,6 +73,8 @@ class Day:
     seed: int = 1
     kills_an_hour: float = 2.0
     ceilings: dict[str, float] = field(default_factory=dict)
+    #: prompts whose callers heard that a file is gone
+    told: set[str] = field(default_factory=set)
     kills: int = 0
     virtual_hours: float = 0.0
     seconds: float = 0.0
@@ -133,12 +135,20 @@ class Day:
         for slug in ACCOUNTS:
             found = [job for job in await process.client(slug).jobs() if job.account == slug]
             left = [job for job in found if job.status in ("pending", "processing", "uncertain")]
-            await process.all(self._resume(process.client(slug), job.id) for job in left)
+            await process.all(self._resume(process.client(slug), job) for job in left)
         await process.close()
 
-    async def _resume(self, client: genstep.AsyncClient, job: str) -> None:
+    async def _resume(self, client: genstep.AsyncClient, job: genstep.Job) -> None:
         with suppress(GenstepError):  # its row says what came of it
-            await client.resume(job)
+            try:
+                self._tell(job.prompt, *(await client.resume(job.id)).failures)
+            except AssetError as error:
+                self._tell(job.prompt, error)
+
+    def _tell(self, prompt: str, *errors: GenstepError) -> None:
+        """Remember who heard that a file that was paid for cannot be had."""
+        if any(isinstance(error, AssetError) for error in errors):
+            self.told.add(prompt)
 
     async def _ask(self, process: Process, wish: Wish, *, again: bool) -> None:
         """One caller, as patient as a scheduler: it waits on after a timeout, and comes back after a passing fault."""
@@ -167,6 +177,7 @@ class Day:
                 return
             except (WaitTimeout, AssetError) as error:
                 last = type(error).__name__
+                self._tell(wish.fields["prompt"], error)
                 await self.clock.sleep(60.0)
             except GenstepError as error:
                 last = type(error).__name__
@@ -254,7 +265,7 @@ class Process:
                 task.cancel()
             await asyncio.wait(left, timeout=0.0)
         for client in self._clients.values():
-            client._session._thread.shutdown(cancel_futures=True)
+            client._session._thread._pool.shutdown(cancel_futures=True)
             if client._session._ledger is not None:
                 client._session._ledger._signs.join()
         self._threads.shutdown()

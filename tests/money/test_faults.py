@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import faulthandler
 import random
 from collections import Counter
 
 import pytest
-from tests.money import faults
+from tests.money import faults, faults_cell
 from tests.money.faults import Cell
+from tests.money.faults_world import no_power_is_lost
 
 ALL = tuple(faults.cells())
 
@@ -28,16 +30,20 @@ def chosen(soak: bool, slug: str) -> list[Cell]:
 
 
 @pytest.mark.parametrize("slug", faults.ACCOUNTS)
-def test_no_fault_pays_twice_loses_a_charge_or_lets_an_odd_error_out(slug, soak, tmp_path, monkeypatch):
+def test_no_fault_pays_twice_loses_a_charge_or_lets_an_odd_error_out(
+    slug, soak, tmp_path, monkeypatch, record_property
+):
+    faulthandler.cancel_dump_traceback_later()  # the whole table takes minutes
     monkeypatch.setenv("GENSTEP_HOME", str(tmp_path / "home"))
+    no_power_is_lost(monkeypatch)
     wrong = []
     cells = chosen(soak, slug)
     for number, cell in enumerate(cells):
         folder = tmp_path / str(number)
         folder.mkdir()
-        wrong += [f"{cell}: {what}" for what in faults.run(cell, folder)]
+        wrong += [f"{cell}: {what}" for what in faults_cell.run(cell, folder)]
     verbs, whole = len({cell.verb for cell in cells}), sum(cell.slug == slug for cell in ALL)
-    print(f"faults: {slug}: {len(cells)} of {whole} cells, {verbs} verbs, {len(wrong)} wrong")
+    record_property("block", f"faults: {slug}: {len(cells)} of {whole} cells, {verbs} verbs, {len(wrong)} wrong")
     assert not wrong, "\n".join(wrong)
 
 

@@ -56,6 +56,41 @@ def test_a_call_that_never_arrived_stays_uncertain_and_is_not_sent_again(slug, t
     assert took > 154
 
 
+def test_looking_far_back_takes_few_of_a_hundred_requests_an_hour(tmp_path):
+    async def work():
+        world = World(tmp_path, "nanobanana", settings={"per_hour": 1000})
+        async with world.client() as client:
+            lose(world)
+            world.control.fault("refuse", "nanobanana", endpoint="projects", times=None)
+            with pytest.raises(genstep.SubmissionUncertain):
+                await client.generate("a fox")
+            world.control.clear()
+            for number in range(60):
+                await client.generate(f"hare {number}")
+        before = world.count("projects")
+        async with world.client() as client:
+            made = await client.generate("a fox")
+        return made, world.count("projects") - before
+
+    made, lists = run_virtual(work())
+    assert made.status == "completed"
+    assert lists == 1
+
+
+def test_calls_that_are_lost_together_are_looked_for_together(tmp_path):
+    async def work():
+        world = World(tmp_path, "aivisualstudio")
+        world.control.fault("drop", "aivisualstudio", endpoint="generate-image", when="before", times=None)
+        async with world.client() as client:
+            prompts = [f"hare {number}" for number in range(20)]
+            lost = await asyncio.gather(*map(client.generate, prompts), return_exceptions=True)
+        return lost, world.count("list")
+
+    lost, lists = run_virtual(work())
+    assert {type(one) for one in lost} == {genstep.SubmissionUncertain}
+    assert lists < 20
+
+
 def test_of_several_lost_together_what_the_list_does_not_name_is_never_bought_again(tmp_path):
     """nano-banana lists one file of a call, whatever it made (providers.md: recovered in part)."""
 
@@ -137,6 +172,55 @@ def test_a_lost_call_is_found_at_the_next_start_by_whoever_asks_again(tmp_path):
 
     made, submits = run_virtual(work())
     assert (made.status, submits) == ("completed", 1)
+
+
+@pytest.mark.parametrize("known_by", ["the models", "an earlier charge"])
+def test_what_is_claimed_from_a_list_without_prices_counts_for_the_ceiling(known_by, tmp_path):
+    """AI Visual Studio's list names no charge (document 003), and a ceiling set later has to count the call."""
+
+    async def work():
+        world = World(tmp_path, "aivisualstudio")
+        async with world.client() as client:
+            if known_by == "an earlier charge":
+                await client.generate("a dog")
+                world.control.fault("refuse", "aivisualstudio", endpoint="models", times=None)
+            lose(world)
+            made = await client.generate("a fox")
+        spent = world.control.spent("aivisualstudio")
+        world.control.clear()
+        world.account = world.account.model_copy(update={"daily_credits": spent + 5})
+        async with world.client() as client:
+            await client.generate("a hare")
+            with pytest.raises(genstep.BudgetExceeded):
+                await client.generate("a wren")
+            shown = await client.show(made.id)
+        return shown, spent
+
+    shown, spent = run_virtual(work())
+    assert (shown.cost.charged, shown.cost.estimated) == (None, 5)
+    assert spent == (10 if known_by == "an earlier charge" else 5)
+
+
+def test_what_is_claimed_from_a_list_with_prices_is_booked_with_its_own(tmp_path):
+    async def work():
+        world = World(tmp_path, "imaginelab")
+        lose(world)
+        async with world.client() as client:
+            return await client.generate("a fox", model="seedream-5.0-lite")
+
+    assert run_virtual(work()).cost.charged == 5
+
+
+def test_a_claim_is_not_lost_where_the_price_cannot_be_had(tmp_path):
+    async def work():
+        world = World(tmp_path, "aivisualstudio")
+        world.control.fault("status", "aivisualstudio", status=500, endpoint="models", times=None)
+        lose(world)
+        async with world.client() as client:
+            return await client.generate("a fox")
+
+    made = run_virtual(work())
+    assert (made.status, made.cost.charged, made.cost.estimated) == ("completed", None, None)
 
 
 def test_a_service_whose_clock_is_wrong_is_read_by_its_own_date(tmp_path):

@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from tests.core import toy, toy_world
 from tests.money.world import World, run_virtual
 
 import genstep
@@ -38,6 +39,25 @@ def test_one_list_answers_for_many_jobs(slug, tmp_path):
     assert all(one.status == "completed" and one.assets for one in made)
     assert lists + singles < 0.5 * 40
     assert lists
+
+
+def test_a_job_that_comes_just_when_the_last_one_has_ended_is_waited_for_too(tmp_path):
+    async def work():
+        world = World(tmp_path, "aivisualstudio")
+        async with world.client() as client:
+            life = client._session.life
+            usual = life.db
+
+            async def slow(method, *values, **named):
+                if method.__name__ == "unlease":
+                    await world.clock.sleep(100)
+                return await usual(method, *values, **named)
+
+            life.db = slow
+            await client.generate("fox 0")
+            return await client.generate("fox 1", timeout=600)
+
+    assert run_virtual(work()).status == "completed"
 
 
 def test_a_list_from_old_to_new_is_read_near_its_end(tmp_path):
@@ -230,3 +250,81 @@ def test_a_reply_that_a_killed_process_left_goes_at_the_next_start(tmp_path):
             return client._session.life.spool.calls()
 
     assert run_virtual(work()) == []
+
+
+def test_where_webhooks_tell_the_end_submits_get_the_whole_rate_limit(tmp_path):
+    async def work(**hooks):
+        world = World(tmp_path / ("hooked" if hooks else "polled"), "aivisualstudio", **hooks)
+        world.folder.mkdir()
+        async with world.client() as client:
+            await asyncio.gather(*(client.submit(f"fox {i}") for i in range(60)))
+            return world.clock.monotonic()
+
+    assert run_virtual(work(**HOOKED)) < 5
+    assert run_virtual(work()) > 30, "one request of the window is kept for status"
+
+
+def test_a_client_that_does_not_poll_is_woken_only_when_something_has_changed(tmp_path):
+    async def work():
+        world = World(tmp_path, "imaginelab")
+        world.control.fault("status", "imaginelab", endpoint="list", status=404, body="{}", times=None)
+        async with world.client() as one, world.client() as two:
+            model = {"kind": "video", "model": "sandbox-video"}
+            await one.submit("a fox", **model)
+            first = asyncio.create_task(one.generate("a bear", **model))
+            await world.clock.sleep(1)
+            job = await two.submit("an owl", **model)
+            life = two._session.life
+            told, seen, tell, states = [], set(), life.tell, life.ledger.states
+
+            def listen(call):
+                told.append(call)
+                tell(call)
+
+            def read(*whose):
+                found = states(*whose)
+                seen.update(found.values())
+                return found
+
+            life.tell, life.ledger.states = listen, read
+            await asyncio.gather(two.wait(job.id), first)
+        return len(told), len(seen)
+
+    told, values = run_virtual(work())
+    assert values > 3, "the service says how far it is"
+    assert told <= values + 2
+
+
+def test_jobs_far_back_in_a_long_list_are_found_in_it_or_asked_about_alone(tmp_path):
+    async def work():
+        world = World(tmp_path, "aivisualstudio", settings={"per_minute": 100_000})
+        async with world.client() as client:
+            jobs = [await client.submit(f"fox {i}") for i in range(4)]
+            other = World(tmp_path / "other", "aivisualstudio")
+            other.folder.mkdir()
+            other.app, other.clock = world.app, world.clock
+            async with other.client() as stranger:
+                for i in range(200):
+                    await stranger.submit(f"bear {i}")
+                before = world.count("list", "record")
+                made = await asyncio.gather(*(client.wait(job.id) for job in jobs))
+        return made, world.count("list", "record") - before
+
+    made, requests = run_virtual(work())
+    assert all(one.status == "completed" for one in made)
+    assert requests < 30
+
+
+@pytest.mark.parametrize("asked", ["1800", "86400"])
+def test_a_job_that_is_done_is_noticed_within_five_minutes_whatever_pause_was_asked_for(tmp_path, monkeypatch, asked):
+    toy_world.set_up(monkeypatch, tmp_path)
+    world = toy_world.World(tmp_path)
+    world.service.poll_script = [toy.answer({}, 429, **{"retry-after": asked})]
+
+    async def work():
+        async with world.client() as client:
+            await client.generate("a fox")
+        return world.clock.monotonic()
+
+    first_poll = 30
+    assert run_virtual(work()) < first_poll + 300 + 30

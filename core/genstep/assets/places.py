@@ -8,6 +8,7 @@ import re
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -82,19 +83,23 @@ class Folder:
         self._sweep()
 
     def open_part(self, stem: str) -> tuple[BinaryIO, Path]:
-        self.path.mkdir(parents=True, exist_ok=True)
         part = self.path / f"{stem}.{writer(os.getpid())}.{secrets.token_hex(4)}.part"
-        return part.open("xb"), part
+        try:
+            return part.open("xb"), part
+        except FileNotFoundError:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return part.open("xb"), part
 
     def put(self, part: Path, stem: str, extension: str) -> str:
-        _sync(part)
+        _flush(part, os.O_RDWR)
         for name in names(stem, extension):
             try:
                 _move(part, self.path / name)
             except FileExistsError:
                 if not _same(part, self.path / name):
                     continue
-            _sync(self.path)
+            with suppress(OSError):  # its name, where the system can do that
+                _flush(self.path, os.O_RDONLY)
             return name
         raise FileExistsError(f"too many files are called {stem}{extension}")
 
@@ -106,7 +111,8 @@ class Folder:
         try:
             with file:
                 file.write(sidecar)
-            _sync(part)
+                file.flush()
+                os.fsync(file.fileno())
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
@@ -142,9 +148,10 @@ def writer(pid: int) -> str:
     return "_".join([str(pid), *owner.new().split(":")[1:]])
 
 
-def names(stem: str, extension: str) -> list[str]:
+def names(stem: str, extension: str) -> Iterator[str]:
     """The names that a file may get, in order: the plain one, then numbered from 2."""
-    return [f"{stem}{extension}", *(f"{stem}-{number}{extension}" for number in range(2, 1000))]
+    yield f"{stem}{extension}"
+    yield from (f"{stem}-{number}{extension}" for number in range(2, 1000))
 
 
 def unusable(label: str, why: str) -> ConfigurationError:
@@ -178,16 +185,8 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _sync(path: Path) -> None:
-    """Make a file survive a power cut, or the names in a folder, where the system can do that."""
-    if path.is_dir():
-        with suppress(OSError):
-            _flush(path, os.O_RDONLY)
-    else:
-        _flush(path, os.O_RDWR)
-
-
 def _flush(path: Path, flags: int) -> None:
+    """Make a file, or the names in a folder, survive a power cut."""
     handle = os.open(path, flags)
     try:
         os.fsync(handle)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
@@ -31,6 +32,19 @@ LIMIT_VIDEO = 2 * 3600.0
 LIMIT = 1800.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """One result on its way: what :meth:`AssetStore.save` was handed, and the part that it is written to."""
+
+    file: BinaryIO
+    part: Path
+    output: Output
+    stem: str
+    kind: str
+    about: Mapping[str, Any]
+    say_prompt: bool
+
+
 class AssetStore:
     """Results under one ``output``: a local folder or ``file://`` URL, any other URL through fsspec, or the default."""
 
@@ -40,16 +54,17 @@ class AssetStore:
 
             output = default_output()
         self._place = _place(os.fspath(output))
-        self._checked = False
+        #: whether the output was found writable
+        self.checked = False
 
     def __repr__(self) -> str:
         return f"AssetStore({self._place.label!r})"
 
     def check(self) -> None:
         """Make sure, once, that the output can be written; :class:`ConfigurationError` says why not and what to do."""
-        if not self._checked:
+        if not self.checked:
             self._place.check()
-            self._checked = True
+            self.checked = True
 
     async def save(
         self,
@@ -70,17 +85,12 @@ class AssetStore:
         the prompt into the picture itself. A download that fails is tried again, and goes on where it broke; the error
         after that has the code "download": another day may mend it.
         """
-        import asyncio
-
         try:
             file, part = self._place.open_part(stem)
             try:
                 with file:
-                    media_type = await self._content(file, part, output, kind, fetch, clock or SystemClock())
-                told = about.get("prompt") if output.prompt is None else output.prompt
-                return await asyncio.to_thread(
-                    self._finish, part, output, stem, kind, about, media_type, told if say_prompt else None
-                )
+                    coming = _Coming(file, part, output, stem, kind, about, say_prompt)
+                    return await self._saved(coming, fetch, clock or SystemClock())
             finally:
                 part.unlink(missing_ok=True)
         except OSError as error:
@@ -116,51 +126,55 @@ class AssetStore:
         except OSError as error:
             raise AssetError(f"{asset.uri} cannot be removed ({_why(error)})", code="asset_unreachable") from error
 
-    async def _content(self, file: BinaryIO, part: Path, output: Output, kind: str, fetch: Fetch, clock: Clock) -> str:
-        """Write the content to ``file``, which is ``part``, and check it: its media type."""
+    async def _saved(self, coming: _Coming, fetch: Fetch, clock: Clock) -> Asset:
+        """Receive the content, over as many attempts as it takes, and keep it."""
         import asyncio
 
-        from genstep.assets.content import checked_type, source_url
+        from genstep.assets.content import source_url
         from genstep.assets.download import ATTEMPTS, BROKEN, Transfer
 
+        output, kind = coming.output, coming.kind
         most, limit = (MOST_VIDEO, LIMIT_VIDEO) if kind == "video" else (MOST, LIMIT)
         if output.text is not None or output.data is not None or source_url(output) is None:
-            await asyncio.to_thread(_write, file, output, most)
-            return await asyncio.to_thread(checked_type, part, output, kind, False)
-        transfer = Transfer(output.url or "", fetch, file, most, clock, limit)
+            return await asyncio.to_thread(self._written, coming, most)
+        transfer = Transfer(output.url or "", fetch, coming.file, most, clock, limit)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 announced = await transfer.receive()
-                file.flush()
-                return await asyncio.to_thread(checked_type, part, output, kind, announced)
+                return await asyncio.to_thread(self._finish, coming, announced)
             except AssetError as error:
                 if error.code != BROKEN or attempt == ATTEMPTS or transfer.late:
                     raise
             await clock.sleep(0.25 * 2**attempt)
         raise AssertionError("unreachable")
 
-    def _finish(
-        self,
-        part: Path,
-        output: Output,
-        stem: str,
-        kind: str,
-        about: Mapping[str, Any],
-        media_type: str,
-        told: str | None,
-    ) -> Asset:
+    def _written(self, coming: _Coming, most: int) -> Asset:
+        _write(coming.file, coming.output, most)
+        return self._finish(coming, False)
+
+    def _finish(self, coming: _Coming, announced: bool) -> Asset:
+        """Check what came, mark it, put it in place and describe it; ``announced``: its length was, and was kept."""
         from genstep import provenance, sniff
-        from genstep.assets.content import source_url
+        from genstep.assets.content import checked_type, source_url
         from genstep.assets.sidecar import GENERATOR, sidecar
 
+        part, output, about = coming.part, coming.output, coming.about
+        coming.file.flush()
+        media_type = checked_type(part, output, coming.kind, announced)
+        prompt = about.get("prompt") if output.prompt is None else output.prompt
         if media_type.startswith("image/"):
             data = part.read_bytes()
-            marked = provenance.mark(data, media_type, tool=GENERATOR, prompt=told)
+            marked = provenance.mark(data, media_type, tool=GENERATOR, prompt=prompt if coming.say_prompt else None)
             if marked is not data:
-                part.write_bytes(marked)
+                coming.file.seek(0)
+                coming.file.write(marked)
+                coming.file.truncate()
+            size, sha256 = len(marked), hashlib.sha256(marked).hexdigest()
+        else:
+            size, sha256 = part.stat().st_size, digest(part)
+        coming.file.close()
         measures = sniff.measure(part, media_type)
-        size, sha256 = part.stat().st_size, digest(part)
-        name = self._place.put(part, stem, sniff.extension(media_type))
+        name = self._place.put(part, coming.stem, sniff.extension(media_type))
         uri, path = self._place.where(name)
         asset = Asset(
             uri=uri,
@@ -172,12 +186,12 @@ class AssetStore:
             width=measures.width,
             height=measures.height,
             duration=measures.duration,
-            prompt=about.get("prompt") if output.prompt is None else output.prompt,
+            prompt=prompt,
             seed=about.get("seed") if output.seed is None else output.seed,
             source_url=source_url(output),
             metadata=output.metadata,
         )
-        self._place.describe(name, sidecar(asset, kind, about))
+        self._place.describe(name, sidecar(asset, coming.kind, about))
         return asset
 
     def _copy(self, asset: Asset, stem: str) -> Asset:
@@ -207,7 +221,7 @@ class AssetStore:
     def _not_saved(self, error: OSError) -> AssetError:
         return AssetError(
             f"output folder {self._place.label}: the result could not be saved ({_why(error)}); "
-            "make room there or choose another with -o, output= or GENSTEP_OUTPUT, then resume the job",
+            "give it room and access, or choose another with -o, output= or GENSTEP_OUTPUT, then resume the job",
             code="asset_not_saved",
         )
 

@@ -66,6 +66,8 @@ def error_lines(error: GenstepError, about: str = "") -> list[str]:
             )
         elif isinstance(error, WaitTimeout):
             lines.append(f"It is kept; wait on with: genstep resume {error.job_id}")
+        elif error.code == "ledger":
+            lines.append(f"The job is kept; when that is mended, go on with: genstep resume {error.job_id}")
     return lines
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import replace
@@ -24,7 +25,8 @@ from genstep.ledger.records import FINAL_STATES
 from genstep.models import Asset, Generation, GenerationRequest, Job
 
 if TYPE_CHECKING:
-    from genstep.ledger import CallRow, Ledger, Opened, RequestRow
+    from genstep.ledger import Ledger, Opened, RequestRow
+    from genstep.ledger.store import Planned
 
 Prompt = str | GenerationRequest | Mapping[str, Any]
 OnProgress = Callable[[Job], object]
@@ -62,25 +64,41 @@ class Buying(Asking):
         session = self._session
         session.check_open()
         at_least_0("max_credits", max_credits)
-        await asyncio.to_thread(session.store.check)
-        made = {one.row.fingerprint: one for one in wanted}
+        if not session.store.checked:
+            await asyncio.to_thread(session.store.check)
         if max_credits is not None or session.account.daily_credits is not None:
             wanted = [await self._priced(one) for one in wanted]
-            made = {one.row.fingerprint: one for one in wanted}
-        limit = await self._limits(wanted)
-        plan = orders.planner(session.provider, made, limit, session.ledger.owner, session.clock.time())
-        if max_credits is not None:
-            plan = self._bounded(plan, max_credits)
-        rows = [one.row for one in wanted]
-        opened: list[Opened] = await session.on_ledger(lambda ledger: ledger.open(rows, plan, fresh=fresh))
+        made = {one.row.fingerprint: one for one in wanted}
+        rows, now = [one.row for one in wanted], session.clock.time()
+        planned: list[Planned] = []
+
+        def write(ledger: Ledger) -> list[Opened]:
+            plan = orders.planner(session.provider, made, self._learned(ledger, wanted), ledger.owner, now)
+            if max_credits is not None:
+                plan = self._bounded(plan, max_credits)
+
+            def kept(opened: Sequence[Opened]) -> Sequence[Planned]:
+                planned[:] = plan(opened)
+                return planned
+
+            return ledger.open(rows, kept, fresh=fresh)
+
+        opened = await session.on_ledger(write)
         for one in opened:
             if not one.created:
                 await self._look_again(one.row)
-        await self._start([(one, made[one.row.fingerprint].request) for one in opened if one.missing], deadline)
+        items = {one.row.id: made[one.row.fingerprint].request.items() for one in opened}
+        life = session.life
+        await life.adopt()
+        for call, members in planned:
+            if not life.is_sending(call.id):
+                life.send(call, [items[request][number] for request, number in members], deadline=deadline)
         return opened
 
     async def _prepared(self, request: GenerationRequest) -> GenerationRequest:
         try:
+            if request.image is None:
+                return orders.prepare(request, self._session.provider)
             return await asyncio.to_thread(orders.prepare, request, self._session.provider)
         except InvalidRequest as error:
             if error.field == "model" and request.model is None and self._session.provider.capabilities.models:
@@ -90,20 +108,25 @@ class Buying(Asking):
             raise
 
     async def _priced(self, one: orders.Order) -> orders.Order:
-        """The order with its price asked for, where a ceiling needs it and the service knows it."""
+        """The order with its price, where a ceiling needs it and the service knows it: asked for once, not before each
+        call, for a charge above it is learned (rule 8)."""
         if self.provider.price(one.request) is not None:
             return one
-        asked = (await self._ask_price(one.request.with_fields(n=1))).amount
-        return replace(one, each=asked)
+        request, prices = one.request.with_fields(n=1), self._session.prices
+        about = json.dumps({**request.canonical(), "prompt": ""}, sort_keys=True)
+        async with self._session.pricing:
+            if prices.get(about) is None:
+                prices[about] = (await self._ask_price(request)).amount
+        return replace(one, each=prices[about])
 
     async def _limits(self, wanted: list[orders.Order]) -> Callable[[GenerationRequest], int]:
         """How many items a call may carry: what the provider declares, or less where the plan said so before."""
-        session = self._session
-        kinds = {one.request.kind for one in wanted}
-        learned = await session.on_ledger(
-            lambda ledger: {kind: ledger.fact(session.account.name, f"batch:{kind}") for kind in kinds}
-        )
-        return lambda request: min(session.provider.batch(request), learned.get(request.kind) or 1_000_000)
+        return await self._session.on_ledger(lambda ledger: self._learned(ledger, wanted))
+
+    def _learned(self, ledger: Ledger, wanted: list[orders.Order]) -> Callable[[GenerationRequest], int]:
+        account, provider = self._session.account.name, self._session.provider
+        learned = {kind: ledger.fact(account, f"batch:{kind}") for kind in {one.request.kind for one in wanted}}
+        return lambda request: min(provider.batch(request), learned.get(request.kind) or 1_000_000)
 
     def _bounded(self, plan: Any, max_credits: float) -> Any:
         """The plan, refused where it would cost more than ``max_credits``, or nobody can say."""
@@ -129,31 +152,16 @@ class Buying(Asking):
 
         return bounded
 
-    async def _start(self, bought: list[tuple[Opened, GenerationRequest]], deadline: float) -> None:
-        """Send the calls that were opened for some requests; a call may make items of several."""
-        life = self._session.life
-        await life.adopt()
-        items = {one.row.id: request.items() for one, request in bought}
-
-        def read(ledger: Ledger) -> list[tuple[CallRow, list[GenerationRequest]]]:
-            calls = {call.id: call for one, _ in bought for call in ledger.calls(one.row.id)}
-            ours = [call for call in calls.values() if call.state == "intent" and call.owner == ledger.owner]
-            return [(call, [items[m.request][m.number] for m in ledger.items(call=call.id)]) for call in ours]
-
-        for call, parts in await self._session.on_ledger(read):
-            if not life.is_sending(call.id):
-                life.send(call, parts, deadline=deadline)
-
     async def _accepted(self, row: RequestRow, deadline: float) -> None:
         life = self._session.life_of(row)
         wait = life.started if life.provider.capabilities.blocking else life.sent
-        for call in await self._session.on_ledger(lambda ledger: ledger.calls(row.id)):
+        for call in await self._session.look(lambda ledger: ledger.calls(row.id)):
             await self._until(asyncio.ensure_future(wait(call.id)), deadline)
 
     async def _found(self, row: RequestRow, deadline: float) -> None:
         """Return when the uncertain calls of a request were looked for in the service's list."""
         life = self._session.life_of(row)
-        calls = await self._session.on_ledger(lambda ledger: ledger.calls(row.id))
+        calls = await self._session.look(lambda ledger: ledger.calls(row.id))
         lost = [call.id for call in calls if call.state == "uncertain"]
         if lost:
             await self._until_any({life.follow(call) for call in lost}, deadline, life.changed(lost))
@@ -170,18 +178,28 @@ class Buying(Asking):
             return answer
         told: tuple[Any, ...] = ()
         searched: set[str] = set()
+
+        def look(ledger: Ledger) -> tuple[list[str], Job | None, Generation | None]:
+            calls = ledger.calls(row.id)
+            lost = {c.id for c in calls if c.state == "uncertain" and life.settles(c.id)} - searched
+            still = [call.id for call in calls if call.state not in FINAL_STATES or call.id in lost]
+            job = None if on_progress is None else results.job(ledger, row)
+            return still, job, None if still else results.generation(ledger, row)
+
+        # calls that were written just now are open
+        still = list(opened.calls) if opened.created and on_progress is None else []
         while True:
-            calls = await self._session.on_ledger(lambda ledger: ledger.calls(row.id))
-            lost = {c.id for c in calls if c.state == "uncertain" and life.searches} - searched
-            open_calls = [call for call in calls if call.state not in FINAL_STATES or call.id in lost]
-            job = await self._session.on_ledger(lambda ledger: results.job(ledger, row))
-            if on_progress is not None and (seen := (job.status, job.progress, job.done)) != told:
-                told = seen
-                on_progress(job)
-            if not open_calls:
-                return await self._generation(row, from_cache=False)
-            followed = {life.follow(call.id) for call in open_calls}
-            done = await self._until_any(followed, deadline, life.changed([call.id for call in open_calls]))
+            if not still:
+                still, job, found = await self._session.look(look)
+                if job is not None and on_progress and (seen := (job.status, job.progress, job.done)) != told:
+                    told = seen
+                    on_progress(job)
+                if found is not None:
+                    return self._made(row, found)
+            # who is told nothing on the way need not look on the way
+            moved = () if on_progress is None else (life.changed(still),)
+            done = await self._until_any({life.follow(call) for call in still}, deadline, *moved)
+            still = []
             for task in done:
                 if task.cancelled():
                     raise self._still_running(row, "its client was closed")
@@ -189,6 +207,7 @@ class Buying(Asking):
                     raise self._at_job(task.exception(), row)
                 searched.add(task.result().id)
             if not done and self._session.clock.monotonic() >= deadline:
+                calls = await self._session.look(lambda ledger: ledger.calls(row.id))
                 if all(call.state in FINAL_STATES for call in calls):
                     return await self._generation(row, from_cache=False)
                 raise self._still_running(row, "time is up")
@@ -204,8 +223,6 @@ class Buying(Asking):
         """A complete request, from the ledger; its files are copied where another folder is asked for."""
         session = self._session
         found = await session.on_ledger(lambda ledger: results.generation(ledger, row, from_cache=True))
-        if found.status == "uncertain" and not session.life_of(row).searches:
-            return await self._generation(row, from_cache=True)
         if found.status != "completed" or found.failures:
             return None
         if not all([await asyncio.to_thread(session.store.exists, asset) for asset in found.assets]):
@@ -227,7 +244,10 @@ class Buying(Asking):
 
     async def _generation(self, row: RequestRow, *, from_cache: bool) -> Generation:
         """The generation, or the error of its first item where nothing was made."""
-        found = await self._session.on_ledger(lambda ledger: results.generation(ledger, row, from_cache=from_cache))
+        found = await self._session.look(lambda ledger: results.generation(ledger, row, from_cache=from_cache))
+        return self._made(row, found)
+
+    def _made(self, row: RequestRow, found: Generation) -> Generation:
         if found.status == "completed":
             return found
         for kind in (SubmissionUncertain, GenstepError):
@@ -266,7 +286,7 @@ class Buying(Asking):
         if claim is not None and charged is not None:
             raise InvalidRequest("claim and charged exclude each other", field="claim")
         life = self._session.life_of(row)
-        calls = await self._session.on_ledger(lambda ledger: ledger.calls(row.id))
+        calls = await self._session.look(lambda ledger: ledger.calls(row.id))
         uncertain = [call for call in calls if call.state == "uncertain"]
         if not uncertain:
             raise InvalidRequest(f"job {row.id} is not uncertain, so there is nothing to settle", job_id=row.id)

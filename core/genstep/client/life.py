@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from genstep.client import found
@@ -11,9 +13,8 @@ from genstep.client.searching import Searching
 from genstep.client.watching import Watcher
 from genstep.errors import GenerationFailed, GenstepError, InvalidRequest
 from genstep.ledger import CallRow, LostClaim, Settled
-from genstep.ledger.records import FINAL_STATES
+from genstep.ledger.records import FINAL_STATES, item_state
 from genstep.provider import Completed, Failed, Running, State
-from genstep.watcher import Schedule
 
 #: seconds for which an uncertain call is looked for again by itself, at the start of each client
 LOOKED_FOR = 86400.0
@@ -42,22 +43,30 @@ class Life(Searching):
         return task
 
     async def _follow(self, call: str) -> CallRow:
-        searched = False
+        searched, trouble = False, None
         while True:
-            row: CallRow = await self.db(self.ledger.call, call)
-            if row.state == "uncertain" and self.searches and not searched:
+            if (task := self.paid.get(call)) is not None:
+                await asyncio.wait({task})
+                trouble = None if task.cancelled() else task.exception()
+            row: CallRow = await self.look(lambda ledger: ledger.call(call))
+            if row.state == "uncertain" and not searched and await asyncio.to_thread(self.settles, call):
                 searched = True
                 await self.search(row)
             elif row.state in FINAL_STATES:
                 return row
-            elif (task := self.paid.get(call)) is not None:
-                await asyncio.wait({task})
             elif row.state in ("intent", "sending"):
-                await self.recover(row)
+                if trouble is not None and row.state == "intent":
+                    raise trouble  # it was not sent, for the ledger could not be written; it is no use to try at once
+                # where it was begun while the row was read, it is waited for
+                if not self.is_sending(call):
+                    await self.recover(row)
             elif row.state == "completed":
-                await self.save(row)
+                if await self.save(call):
+                    return row
             else:
                 await self.watcher.watch(row)
+                if call in self.made and await self.save(call):
+                    return row
 
     async def adopt(self) -> None:
         """Once a client: take up the account's paid calls that ended processes left behind. What was never sent
@@ -68,32 +77,27 @@ class Life(Searching):
         await self._tidy()
         for row in await self.db(self.ledger.orphans, self.account.name, self.provider.slug):
             young = self.clock.time() - row.updated_at < LOOKED_FOR
-            if row.state != "uncertain" or (self.searches and young):
+            if row.state != "uncertain" or (young and await asyncio.to_thread(self.settles, row.id)):
                 self.follow(row.id)
 
     async def _tidy(self) -> None:
-        """A process that was killed right after its last write left a reply that nobody needs any more."""
+        """A process that was killed right after its last write left a reply that nobody needs any more; one that was
+        killed while it wrote, a part of one."""
         for call in await asyncio.to_thread(self.spool.calls):
             row = await self.db(self.ledger.known, call)
             if row is None or (row.account, row.provider) != (self.account.name, self.provider.slug):
                 continue
-            if row.state in ("failed", "cancelled") or (row.state == "saved" and self._asks_again(row)):
+            if row.state in ("failed", "cancelled") or (row.state == "saved" and await self._is_done(row)):
                 self.spool.drop(call)
+        for call in await asyncio.to_thread(self.spool.parts):
+            row = await self.db(self.ledger.known, call)
+            if row is None or row.state != "sending" or not await self.db(self.ledger.alive, row.owner):
+                self.spool.drop_part(call)
 
-    async def schedule(self, row: CallRow) -> Schedule:
-        """When to ask about a job, by what the ledger has learned of its kind and model."""
-        request = (await self.requests(row))[0]
-        learned = await self.db(self.ledger.durations, row.provider, request.kind, request.model)
-        return Schedule(
-            learned.believed(self.provider.timing_for(request)),
-            row.sent_at or row.created_at,
-            interval=self.account.options.get("poll_interval"),
-            local=self.local,
-            hooked=self.account.webhook_url is not None and self.provider.capabilities.webhooks,
-            known=learned.jobs,
-            kind=request.kind,
-            model=request.model,
-        )
+    async def _is_done(self, row: CallRow) -> bool:
+        """Whether nothing that a saved call made is to be had from its kept reply alone any more."""
+        items = await self.db(self.ledger.items, call=row.id)
+        return self._asks_again(row) or all(item_state(row.state, item.error) != "unfetched" for item in items)
 
     def nudge(self, call: str) -> None:
         """Somebody says that the job has moved: look now."""
@@ -105,34 +109,42 @@ class Life(Searching):
         for call in seen:
             self.tell(call)
 
-    async def take(self, row: CallRow, state: State, *, elsewhere: bool = False) -> None:
-        """Write down what the service says of a job; ``elsewhere``: a client in another process will save it."""
+    async def take(self, ended: Sequence[tuple[CallRow, State, bool]]) -> None:
+        """Write down what the service says of some jobs, at once; True with each that a client in another process will
+        save."""
         now = self.clock.time()
-        with suppress(LostClaim):
-            if isinstance(state, Running):
-                await self.progress({row.id: state.progress})
-            elif isinstance(state, Completed):
-                if not elsewhere:
-                    self.made[row.id] = state
-                settled = Settled(state.credits, state.balance, None, None, state.request_id)
-                kept = found.plain(state) if elsewhere else None
-                await self.db(self.ledger.completed, row.id, None, now, settled, found=kept)
-            else:
-                error = GenerationFailed(
-                    f"{self.provider.slug} could not make it: {state.message}",
-                    refunded=state.refunded,
-                    code=state.code,
-                    provider=self.provider.slug,
-                    charged=False if state.refunded else None,
-                )
-                await self.db(self.ledger.failed, row.id, None, now, error, refunded=state.refunded)
+        running = {row.id: state.progress for row, state, _ in ended if isinstance(state, Running)}
+        if running:
+            await self.progress(running)
+        changes = [self._change(row, state, elsewhere, now) for row, state, elsewhere in ended if row.id not in running]
+        if changes:
+            await self.db(self.ledger.together, changes)
+        for row, state, _ in ended:
+            if isinstance(state, Failed):
                 self.spool.drop(row.id)
+
+    def _change(self, row: CallRow, state: State, elsewhere: bool, now: float) -> Callable[[], None]:
+        if isinstance(state, Completed):
+            if not elsewhere:
+                self.made[row.id] = state
+            settled = Settled(state.credits, state.balance, None, None, state.request_id)
+            kept = found.plain(state) if elsewhere else None
+            return partial(self.ledger.completed, row.id, None, now, settled, found=kept)
+        assert isinstance(state, Failed)
+        error = GenerationFailed(
+            f"{self.provider.slug} could not make it: {state.message}",
+            refunded=state.refunded,
+            code=state.code,
+            provider=self.provider.slug,
+            charged=False if state.refunded else None,
+        )
+        return partial(self.ledger.failed, row.id, None, now, error, refunded=state.refunded)
 
     # -- by hand --------------------------------------------------------------------------------------------------
 
     async def ask(self, row: CallRow) -> None:
         """Ask the service once about a job, and write down what it says."""
-        await self.take(row, await self.transport.run(self.provider.poll(row.job_id or "")))
+        await self.take([(row, await self.transport.run(self.provider.poll(row.job_id or "")), False)])
 
     async def cancel(self, row: CallRow) -> str:
         """Cancel a call where that can be done; else a sentence that says what happens instead."""
@@ -198,6 +210,7 @@ class Life(Searching):
             await self.claim_by_hand(row, claim)
             return
         await self.transport.run(self.provider.poll(claim))
+        await self.expect(row)
         await self.db(self.ledger.accepted, row.id, epoch, now, Settled(job_id=claim))
 
     async def drain(self) -> None:
@@ -212,3 +225,4 @@ class Life(Searching):
                 if call in self.unsent and not task.cancelling():
                     task.cancel()
             await asyncio.wait(set(self.paid.values()), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.to_thread(self.spool.keep_rest)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from genstep.client import results
-from genstep.provider import Completed, Failed, Output
+from genstep.errors import AssetError
+from genstep.provider import Completed, Failed, ItemFailure, Output
 
 if TYPE_CHECKING:
     from genstep.client.sending import Sending
@@ -26,17 +27,27 @@ async def again(life: Sending, row: CallRow, before: Completed | None) -> Comple
     names = set[str]().union(*(_names(output) for output in wanted))
     cursor: Any = None
     for _ in range(PAGES if names else 0):
-        page = await life.transport.run(life.provider.history(cursor))
+        page = await life.transport.run(life.provider.history(cursor, **life.provider.long_pages))
         found |= {item.id: item.urls[0] for item in page.items if item.id in names and item.urls}
         cursor = page.next
         if cursor is None or all(_names(output) & found.keys() for output in wanted):
             break
-    outputs = [
-        replace(output, url=found[name], data=None, text=None)
-        for output in wanted
-        for name in sorted(_names(output) & found.keys())[:1]
-    ]
-    return Completed(tuple(outputs), before.failures if before is not None else ()) if outputs else gone
+    # an entry is one file: where several results bear its id, it is the first of them
+    owners: dict[str, int] = {}
+    for number, output in enumerate(wanted):
+        for name in sorted(_names(output) & found.keys())[:1]:
+            owners.setdefault(name, number)
+    if not owners:
+        return gone
+    new = {number: replace(wanted[number], url=found[name], data=None, text=None) for name, number in owners.items()}
+    if before is not None:
+        outputs = tuple(new.get(number, output) for number, output in enumerate(wanted))
+        return Completed(outputs, before.failures)
+    # they were paid for: an equal request shall not buy them again
+    lost = AssetError("the service's list names no file of it any more; fresh=True (--fresh) buys it anew", code="gone")
+    have = {output.item for output in new.values()}
+    items = sorted({output.item for output in wanted} - have)
+    return Completed(tuple(new.values()), tuple(ItemFailure(item, lost) for item in items))
 
 
 async def _known(life: Sending, row: CallRow) -> list[Output]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from genstep.models import Asset, Cost, Generation, GenerationRequest, InputImag
 
 if TYPE_CHECKING:
     from genstep.client.sending import Sending
+    from genstep.ledger.store import Stored
     from genstep.provider import Completed, Output
 
 log = logging.getLogger("genstep")
@@ -33,71 +34,91 @@ def request_of(row: RequestRow) -> GenerationRequest:
     return GenerationRequest(**fields)
 
 
-async def missing(life: Sending, call: str, epoch: int) -> list[ItemRow]:
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the ledger has of a paid call's items: their rows in order, their requests and their files.
+
+    ``unwritten`` are the files of a call's only item, which are written down together with the call's end.
+    """
+
+    items: list[ItemRow]
+    requests: dict[str, RequestRow]
+    assets: dict[tuple[str, int], list[Asset]]
+    unwritten: list[Stored] = field(default_factory=list)
+
+
+def content(ledger: Ledger, call: str) -> Content:
+    """All that saving a call needs to know, read at once."""
+    items = ledger.items(call=call)
+    names = dict.fromkeys(item.request for item in items)
+    requests = {name: row for name in names if (row := ledger.request(name)) is not None}
+    assets: dict[tuple[str, int], list[Asset]] = {}
+    for name in names:
+        for number, data in ledger.assets(name):
+            assets.setdefault((name, number), []).append(asset_of(data))
+    return Content(items, requests, assets)
+
+
+async def missing(life: Sending, call: str, epoch: int, content: Content) -> list[ItemRow]:
     """The items of a call that have neither their files nor a refusal; those that could not be fetched among them.
 
     Of files that are found again, nothing is said to be missing any more.
     """
-    members: list[ItemRow] = await life.db(life.ledger.items, call=call)
     found = []
-    for request in dict.fromkeys(member.request for member in members):
-        row: RequestRow = await life.db(life.ledger.request, request)
+    for member in content.items:
         # a deleted request that shared the call stays deleted
-        if row.request == FORGOTTEN:
+        if content.requests[member.request].request == FORGOTTEN or item_state("saved", member.error) == "failed":
             continue
-        kept: dict[int, list[Asset]] = {}
-        for number, data in await life.db(life.ledger.assets, request):
-            kept.setdefault(number, []).append(asset_of(data))
-        for member in (one for one in members if one.request == request):
-            if item_state("saved", member.error) == "failed":
-                continue
-            assets = kept.get(member.number, [])
-            if not assets or not await asyncio.to_thread(lambda those: all(map(life.store.exists, those)), assets):
-                found.append(member)
-            elif member.error is not None:
-                await life.db(life.ledger.stored, call, epoch, member.request, member.number)
+        assets = content.assets.get((member.request, member.number), [])
+        if not assets or not await asyncio.to_thread(lambda those: all(map(life.store.exists, those)), assets):
+            found.append(member)
+        elif member.error is not None:
+            await life.db(life.ledger.stored, call, epoch, member.request, member.number)
     return found
 
 
 async def save(
-    life: Sending, row: CallRow, epoch: int, made: Completed, wanted: Sequence[ItemRow]
+    life: Sending, call: str, epoch: int, made: Completed, content: Content, wanted: Sequence[ItemRow]
 ) -> list[tuple[ItemRow, GenstepError]]:
     """Store what a call made for the ``wanted`` of its items, each written down at once; why the others have nothing.
 
     An :class:`AssetError` among the reasons ends neither the others nor the call.
     """
-    members: list[ItemRow] = await life.db(life.ledger.items, call=row.id)
-    requests = {m.request: await life.db(life.ledger.request, m.request) for m in members}
+    members, requests = content.items, content.requests
     refused = {failure.item: failure.error for failure in made.failures}
-    outputs = assign(made.outputs, {m.position: request_of(requests[m.request]).prompt for m in members})
+    outputs = assign(made.outputs, {m.position: requests[m.request].prompt for m in members})
     nothing = GenerationFailed("the service answered without a result for this item", code="missing")
     at_once = asyncio.Semaphore(DOWNLOADS_AT_ONCE)
 
-    async def item(member: ItemRow) -> GenstepError | None:
+    async def item(member: ItemRow) -> tuple[ItemRow, GenstepError | None]:
         if member.position not in outputs:
-            return refused.get(member.position, nothing)
+            return member, refused.get(member.position, nothing)
         saved = []
         for output in outputs[member.position]:
             async with at_once:
                 try:
                     asset = await _store(life, requests[member.request], member, output)
                 except AssetError as error:
-                    return error
+                    return member, error
             if asset is not None:
                 saved.append(asset)
-        await life.db(life.ledger.stored, row.id, epoch, member.request, member.number, saved)
-        return None
+        if len(members) == 1:
+            content.unwritten.append((member.request, member.number, saved))
+        else:
+            await life.db(life.ledger.stored, call, epoch, member.request, member.number, saved)
+        return member, None
 
     # one that was moved to a call of its own is no more of ours
     here = {(member.request, member.number) for member in members}
     ours = [member for member in wanted if (member.request, member.number) in here]
     done = await asyncio.gather(*(item(member) for member in ours), return_exceptions=True)
     lacking = []
-    for member, outcome in zip(ours, done, strict=True):
-        if isinstance(outcome, BaseException) and not isinstance(outcome, GenstepError):
+    for outcome in done:
+        # trouble of ours, such as a full disk or a ledger that is away, says nothing about what was made and paid
+        if isinstance(outcome, BaseException):
             raise outcome
-        if outcome is not None:
-            lacking.append((member, outcome))
+        if outcome[1] is not None:
+            lacking.append((outcome[0], outcome[1]))
     return lacking
 
 
@@ -120,8 +141,9 @@ def assign(outputs: Sequence[Output], prompts: Mapping[int, str]) -> dict[int, l
 
 async def _store(life: Sending, kept: RequestRow, member: ItemRow, output: Output) -> Asset | None:
     """The saved file; None for a preview that cannot be had, which must not cost the result itself."""
-    request = request_of(kept)
-    seed = output.seed if output.seed is not None else request.items()[member.number].seed
+    request = json.loads(kept.request)
+    first = request.get("seed")
+    seed = output.seed if output.seed is not None or first is None else first + member.number
     about: dict[str, Any] = {
         "id": kept.id,
         "provider": kept.provider,
@@ -129,7 +151,7 @@ async def _store(life: Sending, kept: RequestRow, member: ItemRow, output: Outpu
         "model": output.metadata.get("model", kept.model),
         "prompt": output.prompt or kept.prompt,
         "seed": seed,
-        "request": json.loads(kept.request),
+        "request": request,
         "fingerprint": kept.fingerprint,
         "created_at": life.clock.time(),
     }

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
 from genstep import foreign
-from genstep.accounts import LOOPBACK
 from genstep.client import found
 from genstep.client.saving import Saving
 from genstep.errors import AssetError, GenstepError, NotFound, SubmissionUncertain, from_dict
 from genstep.ledger import CallRow, LostClaim, Settled
-from genstep.provider import Completed, ItemFailure, Output
+from genstep.provider import Completed, ItemFailure, Output, Provider
 
 if TYPE_CHECKING:
     from genstep.models import GenerationRequest, HistoryItem
+    from genstep.provider import Page
 
 log = logging.getLogger("genstep")
 
@@ -26,25 +27,34 @@ SKEW = 5.0
 OPEN = 120.0
 #: pages of the list that are read at most
 PAGES = 20
+#: seconds for which a page of the list serves all calls that are looked for; on a test server a twentieth of that
+SHARED = 2.0
 
 
 class Searching(Saving):
     """How one account's uncertain calls are settled without a human."""
 
-    @property
-    def local(self) -> bool:
-        """Whether the account's service is a test server on this machine."""
-        host = self.transport.base_url.split("//", 1)[-1].split("/", 1)[0]
-        return host.rpartition(":")[0].strip("[]") in LOOPBACK or host in LOOPBACK
+    def __init__(self, *rooms: Any) -> None:
+        super().__init__(*rooms)
+        self._turn = asyncio.Lock()
+        #: by kind and number: when it was asked for, and what came
+        self._pages: dict[tuple[str, int], tuple[float, Page]] = {}
 
     @property
     def searches(self) -> bool:
         """Whether the service has a list in which a lost call can be found."""
         return self.provider.capabilities.history
 
+    def settles(self, call: str) -> bool:
+        """Whether an uncertain call may be settled without a human: by the service's list, or by a reply kept here.
+
+        The reply of a call that another machine on the same ledger gave up is on the machine that got it.
+        """
+        return self.searches or self.spool.holds(call)
+
     async def search(self, row: CallRow) -> None:
         """Look for an uncertain call until it is found or the last look is over; an old one is looked for once."""
-        if await self._read_again(row):
+        if await self._read_again(row) or not self.searches:
             return
         since, pace = row.updated_at, 0.05 if self.local else 1.0
         for look in (0.0, *(after * pace for after in LOOKS[1:])):
@@ -99,9 +109,11 @@ class Searching(Saving):
         """The entries of the list that might be the call and are no other's, oldest first."""
         fits: list[HistoryItem] = []
         sent = row.sent_at or row.created_at
+        # a page from before the answer was lost may not have the job yet
+        fresh = max(row.updated_at, self.clock.time() - SHARED * (0.05 if self.local else 1.0))
         cursor: Any = None
-        for _ in range(PAGES):
-            page = await self.transport.run(self.provider.history(cursor, kind=request.kind))
+        for number in range(PAGES):
+            page = await self._page(request.kind, number, cursor, fresh)
             # the service's own clock, by the Date of this very reply
             first = sent + self.transport.skew - SKEW
             last = first + 2 * SKEW + max(OPEN, 600.0 if self.provider.capabilities.blocking else 0.0)
@@ -116,6 +128,16 @@ class Searching(Saving):
         claimed = await self.db(self.ledger.claimed, row.provider, [item.id for item in fits])
         unclaimed = {item.id: item for item in fits if item.id not in claimed}
         return sorted(unclaimed.values(), key=lambda item: item.created_at or 0.0)
+
+    async def _page(self, kind: str, number: int, cursor: Any, fresh: float) -> Page:
+        """A page of the list that was asked for at ``fresh`` or later: calls lost together are looked for together."""
+        async with self._turn:
+            when, page = self._pages.get((kind, number), (0.0, None))
+            if page is None or when < fresh:
+                when = self.clock.time()
+                page = await self.transport.run(self.provider.history(cursor, kind=kind, **self.provider.long_pages))
+                self._pages[kind, number] = when, page
+            return page
 
     async def _twins(self, row: CallRow, request: GenerationRequest) -> list[CallRow]:
         """The calls that ask for the same, whose jobs are not known either; oldest first, ``row`` among them."""
@@ -142,11 +164,14 @@ class Searching(Saving):
 
     async def claim(self, row: CallRow, item: HistoryItem) -> None:
         """The call became this entry of the list."""
+        charged = _charged(item)
+        if charged is None:
+            await self.expect(row)
         epoch = await self._claim(row)
         if epoch is None:
             return
         now = self.clock.time()
-        settled = Settled(_charged(item), None, None, item.id, None, now)
+        settled = Settled(charged, None, None, item.id, None, now)
         log.info("%s: the paid call %s was found as its job %s", self.provider.slug, row.id, item.id)
         try:
             if not self.provider.capabilities.blocking:
@@ -166,11 +191,24 @@ class Searching(Saving):
             await self.db(self.ledger.release, row.id, epoch)
             self.tell(row.id)
 
+    async def expect(self, row: CallRow) -> None:
+        """A call whose charge nobody said counts as what it is believed to cost, by experience or by the service."""
+        if await self.db(self.ledger.expect, row.id) is not None or type(self.provider).estimate is Provider.estimate:
+            return
+        requests = await self.requests(row)
+        asked = requests[0].with_fields(n=len(requests))
+        try:
+            price = (await self.transport.ask(lambda: self.provider.estimate(asked))).amount
+        except GenstepError as error:
+            log.warning("%s: what the paid call %s cost is not known (%s)", self.provider.slug, row.id, error)
+        else:
+            await self.db(self.ledger.expect, row.id, price)
+
     async def claim_by_hand(self, row: CallRow, job_id: str) -> None:
         """The call became the service's job ``job_id``, says the user; :class:`NotFound` where there is none."""
         cursor: Any = None
         for _ in range(PAGES):
-            page = await self.transport.run(self.provider.history(cursor))
+            page = await self.transport.run(self.provider.history(cursor, **self.provider.long_pages))
             for item in page.items:
                 if item.id == job_id:
                     await self.claim(row, item)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genstep.errors import (
     BatchTooLarge,
+    ConfigurationError,
     GenstepError,
     NotSent,
     SubmissionUncertain,
@@ -36,7 +37,8 @@ PRICE_POLL = 0.5
 
 
 class Sending:
-    """How one account's paid calls are sent. ``db`` runs a ledger method on the client's ledger thread."""
+    """How one account's paid calls are sent. ``db`` runs a ledger method on the client's ledger thread; ``look`` reads,
+    at once where nothing can hold that up."""
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Sending:
         transport: Transport,
         ledger: Ledger,
         db: Callable[..., Any],
+        look: Callable[[Callable[[Ledger], Any]], Awaitable[Any]],
         store: AssetStore,
         spool: Spool,
         clock: Clock,
@@ -57,6 +60,7 @@ class Sending:
         self.store = store
         self.ledger = ledger
         self.db = db
+        self.look = look
         self.spool = spool
         self.clock = clock
         self.paid: dict[str, asyncio.Task[None]] = {}
@@ -86,7 +90,7 @@ class Sending:
     def _note(self, task: asyncio.Task[None]) -> None:
         """Say what a call could not write down itself; its row stays as it was, and whoever follows it looks again."""
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s: %s", task.get_name(), error, exc_info=error)
+            log.error("%s: %s", task.get_name(), error, exc_info=None if isinstance(error, GenstepError) else error)
 
     async def started(self, call: str) -> None:
         """Return once the call is ``sending`` or beyond."""
@@ -156,11 +160,19 @@ class Sending:
         if charged is None and result.balance is not None:
             charged = await self.db(self.ledger.difference, call.id, result.balance)
         settled = Settled(charged, result.balance, None, result.job_id, result.request_id, now)
-        if isinstance(result, Accepted):
-            await self.db(self.ledger.accepted, call.id, call.epoch, now, settled)
-        else:
+        if not isinstance(result, Accepted):
             self.made[call.id] = result
-            await self.db(self.ledger.completed, call.id, call.epoch, now, settled)
+        write = self.ledger.accepted if isinstance(result, Accepted) else self.ledger.completed
+        try:
+            await self.db(write, call.id, call.epoch, now, settled)
+        except ConfigurationError as error:
+            named = f" as its job {result.job_id}" if result.job_id else ""
+            raise ConfigurationError(
+                f"{self.provider.slug} took the paid call {call.id}{named}, and that could not be written down: "
+                f"{error}; then resume the job: it is not paid again",
+                code=error.code,
+                provider=self.provider.slug,
+            ) from None
 
     async def refused(self, call: CallRow, error: GenstepError, paid: Paid) -> None:
         """Certainly not charged: nothing was sent, or the service refused it, or gave the money back."""
@@ -177,7 +189,9 @@ class Sending:
         now = self.clock.time()
         if not paid.sent:
             if isinstance(error, asyncio.CancelledError):
-                why = "the client was closed before its turn came"
+                # its client was closed before its turn came: it is sent when somebody asks for it again
+                await self.db(self.ledger.not_taken, call.id, call.epoch, now)
+                return
             failure = error if isinstance(error, GenstepError) else NotSent(f"it was not sent: {why}", charged=False)
             await self.db(self.ledger.failed, call.id, call.epoch, now, failure, refunded=True)
             return
@@ -232,6 +246,7 @@ class Paid:
         life, call = self._life, self._call
         ceiling = life.account.daily_credits
         exact = life.exact and call.estimated is not None
+        life.spool.check()
         until = life.clock.monotonic() + LONGEST if self._deadline is None else self._deadline
         while True:
             now = life.clock.time()
@@ -259,7 +274,8 @@ class Paid:
         try:
             await asyncio.to_thread(self._life.spool.keep, self._call.id, reply, *before)
         except OSError as error:
-            log.error("the reply of the paid call %s could not be kept on disk (%s); going on", self._call.id, error)
+            why = error.strerror or error
+            log.error("the reply of the paid call %s is kept in memory, for its disk fails (%s)", self._call.id, why)
 
     def accepted(self) -> None:
         self.taken = True

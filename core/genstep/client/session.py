@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +20,7 @@ from genstep.clock import Clock, SystemClock
 from genstep.errors import ConfigurationError
 from genstep.ledger import Ledger, Place, RequestRow, ledger_place
 from genstep.ledger.pace import SharedPace
+from genstep.ledger.thread import LedgerThread
 from genstep.models import HttpOptions
 from genstep.transport import Transport
 from genstep.transport.http import RealHttp
@@ -57,11 +57,14 @@ class Session:
         self._http = http or HttpOptions()
         self._network = network
         self._where = ledger_place(config.default_ledger() if ledger is None else ledger)
+        #: what one item costs, as the service said it when it was asked, by all of a request but its prompt
+        self.prices: dict[str, float | None] = {}
+        self.pricing = asyncio.Lock()
         self._ledger: Ledger | None = None
         self._opening = threading.Lock()
         self._closing: asyncio.Task[None] | None = None
         self._closed = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="genstep-ledger")
+        self._thread = LedgerThread()
         self._lives: dict[tuple[str, str], Life] = {}
         self._https: list[Http] = []
 
@@ -81,10 +84,18 @@ class Session:
         """Run a ledger method on the one ledger thread; a cancelled wait leaves it to finish."""
         if self._closed:
             self.check_open()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: method(*values, **named))
+        return await self._thread.run(method, *values, **named)
 
     async def on_ledger(self, work: Callable[[Ledger], T]) -> T:
         return await self.db(lambda: work(self.ledger))
+
+    async def look(self, work: Callable[[Ledger], T]) -> T:
+        """Read a little in the ledger: at once where nothing can hold it up, else on the ledger thread."""
+        if self._ledger is not None and self._closing is None:
+            with self._ledger.idle() as idle:
+                if idle:
+                    return work(self._ledger)
+        return await self.on_ledger(work)
 
     @property
     def life(self) -> Life:
@@ -115,10 +126,10 @@ class Session:
         if life is None:
             http = self._network(account) if self._network else self._real(account, provider)
             self._https.append(http)
-            pace = SharedPace(self.ledger, self.db, self.clock, account.name, provider.slug)
+            pace = SharedPace(self.ledger, self.db, self.clock, account.name, provider.slug, look=self.look)
             transport = Transport(account, provider, http, self.clock, pace)
             spool = Spool(spool_folder(self._where))
-            life = Life(account, provider, transport, self.ledger, self.db, self.store, spool, self.clock)
+            life = Life(account, provider, transport, self.ledger, self.db, self.look, self.store, spool, self.clock)
             self._lives[account.name, provider.slug] = life
         return life
 
@@ -140,7 +151,7 @@ class Session:
         if self._ledger is not None:
             await self.db(self._ledger.close)
         self._closed = True
-        self._thread.shutdown(wait=False)
+        self._thread.close()
 
 
 def spool_folder(where: Place) -> Path:

@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 class AsyncClient(Buying):
     """One account's client. ``account``: a configured name, an :class:`Account`, or None for the default.
 
-    ``ledger`` is a file, ``output`` a folder or an fsspec URL; both default to what ``genstep doctor`` shows.
+    ``ledger`` is a file on a local disk, or the URL of a PostgreSQL database (``genstep[postgres]``), which several
+    machines may share; ``output`` is a folder or an fsspec URL. Both default to what ``genstep doctor`` shows.
+
+    On a shared ledger any machine goes on with what another submitted, and finds what it saved where ``output`` is
+    shared, too. The raw reply of a paid call, kept until its results are saved, stays on the machine that got it.
     """
 
     def __init__(

@@ -8,13 +8,17 @@ import itertools
 import json
 import logging
 import math
-from collections.abc import Coroutine, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import aclosing, suppress
+from copy import copy
+from typing import TYPE_CHECKING
 
-from genstep.errors import GenstepError, NotFound, ProviderUnavailable, RateLimited
-from genstep.provider import Completed, Running, State
+from genstep.client.expecting import Expecting
+from genstep.client.rounds import Rounds
+from genstep.client.watched import Watched
+from genstep.errors import GenstepError, InvalidRequest, NotFound, ProviderUnavailable, RateLimited
+from genstep.provider import Running, State
+from genstep.transport.pacing import PATIENCE
 
 if TYPE_CHECKING:
     from genstep.client.life import Life
@@ -23,36 +27,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("genstep")
 
-#: how often a job may be unknown to its service before we believe it
+#: how often a job may be unknown to its service, or a request about it refused, before we believe it
 UNKNOWN_TIMES = 3
 #: seconds between looks into the ledger, for what other processes do
 LOOK = 1.0
 #: seconds between two lists, so that what they notice is 3 s old on average
 LIST_GAP = 6.0
-#: entries before the oldest job that a page must reach before we stop turning pages, in seconds (clocks differ)
-SLACK = 60.0
 #: single status requests under way at once
 AT_ONCE = 8
 #: after so many webhooks in a row that did not come, we stop waiting for them
 MISSED = 3
-
-
-@dataclass(slots=True, eq=False)
-class Watched:
-    """One job that somebody waits for: here (``done``), or in another process (None)."""
-
-    row: CallRow
-    schedule: Schedule
-    done: asyncio.Future[None] | None
-    due: float = 0.0
-    asked: float = 0.0
-    unknown: int = 0
-    asking: bool = False
-    #: an unverified webhook was heard, which is good for one look; ``urgent`` until that look
-    hinted: bool = False
-    urgent: bool = False
-    #: the progress that the ledger has; -1 before the first
-    progress: float | None = -1.0
+#: seconds since the last webhook in which we believe that they arrive
+HEARD = 60.0
 
 
 class Watcher:
@@ -66,12 +52,13 @@ class Watcher:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
-        self._lists = life.provider.listing is not None
-        self._list_errors = 0
+        self._rounds = Rounds(life.provider, life.transport, life.clock)
+        self._round: asyncio.Task[None] | None = None
         self._listed = float("-inf")
-        self._start: Any = None
+        self._interval = life.account.options.get("poll_interval")
         self._missed = 0
-        self._took: list[tuple[str, str | None, float]] = []
+        self._heard = float("-inf")
+        self._expecting = Expecting(life)
         self._looked = float("-inf")
         if not life.provider.capabilities.blocking:
             life.transport.pacer.reserved = self.reserved
@@ -80,10 +67,8 @@ class Watcher:
         """Return when a job has moved on from running; the error of its service where asking is of no use."""
         watched = self._jobs.get(row.id)
         if watched is None or watched.done is None:
-            life = self._life
-            if row.waiter != life.ledger.owner:
-                await life.db(life.ledger.waits, row.id)
-            watched = await self._add(row, asyncio.get_running_loop().create_future())
+            schedule = await self._expecting.schedule(row)
+            watched = self._add(row, schedule, asyncio.get_running_loop().create_future())
         assert watched.done is not None
         try:
             await asyncio.shield(watched.done)
@@ -101,11 +86,13 @@ class Watcher:
 
     def reserved(self) -> int:
         """How many requests of the rate budget are kept for status until its window ends: what we plan to send."""
+        if self._hooked() and self._missed < MISSED:
+            return 0
         if not self._jobs:
             return 1
-        first = max(self._due[0][0] if self._due else 0.0, self._life.clock.time())
-        left = self._life.transport.pacer.until_reset() - (first - self._life.clock.time())
-        return max(1, int(left / self._gap())) if self._lists and len(self._jobs) > 1 else 1
+        now = self._life.clock.time()
+        left = self._life.transport.pacer.until_reset() - max(self._due[0][0] - now if self._due else 0.0, 0.0)
+        return max(1, int(left / self._gap())) if self._listing else 1
 
     async def close(self) -> None:
         """Ask no more; who waits is told by the cancellation of their own wait."""
@@ -116,9 +103,8 @@ class Watcher:
 
     # -- the scheduler --------------------------------------------------------------------------------------------
 
-    async def _add(self, row: CallRow, done: asyncio.Future[None] | None) -> Watched:
-        schedule = await self._life.schedule(row)
-        schedule.hooked = schedule.hooked and self._missed < MISSED
+    def _add(self, row: CallRow, schedule: Schedule, done: asyncio.Future[None] | None) -> Watched:
+        schedule.hooked = self._hooked() and self._missed < MISSED
         watched = self._jobs[row.id] = Watched(row, schedule, done)
         now = self._life.clock.time()
         self._plan(watched, now + schedule.next(now))
@@ -140,19 +126,32 @@ class Watcher:
 
     async def _run(self) -> None:
         life = self._life
-        while self._jobs or self._took:
+        while True:
+            await self._serve()
+            # who buys one after the other keeps the lease between them
             self._wake.clear()
-            await self._flush()
+            await self._sleep(LOOK)
+            if self._jobs:
+                continue
+            await life.db(life.ledger.unlease, life.account.name, life.provider.slug)
+            self._looked = float("-inf")
+            # a job that came while the lease was given back started no scheduler of its own
+            if not self._jobs:
+                return
+
+    async def _serve(self) -> None:
+        """Ask about jobs for as long as there are any."""
+        life = self._life
+        while self._jobs or self._expecting.new:
+            self._wake.clear()
+            await self._expecting.flush()
             now = life.clock.time()
             ours = await self._look(now)
             wait = LOOK
             if ours:
-                await self._ask_due()
-                first = self._due[0][0] if self._due else math.inf
-                wait = max(0.001, min(first - life.clock.time(), self._patience()))
+                wait = max(0.001, min(await self._ask_due(), self._patience()))
             if self._jobs and not self._wake.is_set():
                 await self._sleep(wait)
-        await life.db(life.ledger.unlease, life.account.name, life.provider.slug)
 
     async def _sleep(self, seconds: float) -> None:
         nap = asyncio.ensure_future(self._life.clock.sleep(seconds))
@@ -182,16 +181,19 @@ class Watcher:
             for call, payload, verified in await life.db(ledger.delivered, *key):
                 await self._delivered(call, payload, verified)
         if ours:
-            for row in await life.db(ledger.others, *key, ledger.owner):
-                if row.id not in self._jobs:
-                    await self._add(row, None)
+            others: list[CallRow] = await life.look(lambda ledger: ledger.others(*key, ledger.owner))
+            new = [row for row in others if row.id not in self._jobs]
+            for row, schedule in zip(new, await self._expecting.schedules(new), strict=True):
+                if row.id not in self._jobs:  # nobody here has come to wait for it meanwhile
+                    self._add(row, schedule, None)
             return True
         running = await life.db(ledger.states, *key, ledger.owner)
         for watched in [one for one in self._jobs.values() if one.done is not None and one.row.id not in running]:
             self._end(watched)
         for call, progress in running.items():
-            watched_ = self._jobs.get(call)
-            if progress is not None and watched_ is not None:
+            known = self._jobs.get(call)
+            if known is not None and progress is not None and known.progress != progress:
+                known.progress = progress
                 life.tell(call)
         return False
 
@@ -202,34 +204,57 @@ class Watcher:
             return
         event = self._life.provider.event(json.loads(payload)) if verified and payload else None
         if event is not None and not isinstance(event[1], Running):
-            self._missed = 0
-            await self._take(watched, event[1])
+            self._missed, self._heard = 0, self._life.clock.time()
+            await self._take([(watched, event[1])])
         elif not watched.hinted:
             watched.hinted = watched.urgent = True
             self._plan(watched, self._life.clock.time())
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
-    async def _ask_due(self) -> None:
-        """Ask about what is due: by one list where there are several jobs, else one by one."""
+    @property
+    def _listing(self) -> bool:
+        """Whether one list answers for several jobs; an interval of the account's own is one of single requests."""
+        return self._rounds.usable and len(self._jobs) > 1 and self._interval is None
+
+    async def _ask_due(self) -> float:
+        """Ask about what is due: by one list where there are several jobs, else one by one. The seconds until the next
+        is due."""
         now = self._life.clock.time()
+        if self._round is not None and not self._round.done():
+            return math.inf
         due: list[Watched] = []
         while self._due and self._due[0][0] <= now + 1e-6:
             _, _, watched = heapq.heappop(self._due)
             if self._jobs.get(watched.row.id) is watched and watched.due <= now + 1e-6 and not watched.asking:
                 due.append(watched)
-        if not due:
-            return
-        if self._lists and len(self._jobs) > 1 and due[0].schedule.interval is None:
-            next_list = self._listed + self._gap()
-            if now < next_list and not any(one.urgent for one in due):
-                for watched in due:
-                    self._plan(watched, next_list)
-                return
-            self._listed = now
-            self._begin(self._list(due))
+        if due and self._can_wait(due, now):
+            for watched in due:
+                self._plan(watched, now + LIST_GAP)
+        elif self._listing:
+            self._singly([one for one in due if one.unlisted])
+            self._list_next([one for one in due if not one.unlisted], now)
         else:
             self._singly(due)
+        if self._round is not None and not self._round.done():
+            return math.inf
+        return self._due[0][0] - now if self._due else math.inf
+
+    def _list_next(self, due: Sequence[Watched], now: float) -> None:
+        """Ask for the list now, or plan it for when it may be asked for again."""
+        next_list = self._listed + self._gap()
+        if now < next_list and not any(one.urgent for one in due):
+            for watched in due:
+                self._plan(watched, next_list)
+        elif due:
+            self._listed = now
+            self._round = self._begin(self._list(due))
+
+    def _can_wait(self, due: Sequence[Watched], now: float) -> bool:
+        """Whether submits go first: while webhooks arrive, one that seems to be missing is hardly ever lost."""
+        if now - self._heard > HEARD or not self._life.transport.pacer.queued:
+            return False
+        return all(one.schedule.hooked and not one.urgent and now - one.schedule.submitted_at < PATIENCE for one in due)
 
     def _singly(self, due: list[Watched]) -> None:
         for watched in due:
@@ -239,12 +264,13 @@ class Watcher:
                 watched.asking = True
                 self._begin(self._ask(watched))
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
         task.add_done_callback(self._note)
         task.add_done_callback(lambda _: self._wake.set())
+        return task
 
     def _gap(self) -> float:
         """Seconds between lists: the service's own limits, and the usual gap of a test server on this machine."""
@@ -254,59 +280,64 @@ class Watcher:
         schedule = watched.schedule
         return max(schedule.gap, 0.1) if schedule.local else max(LIST_GAP, schedule.timing.least)
 
-    async def _list(self, due: list[Watched]) -> None:
-        """One round of the service's list for all jobs; those due that it does not show are asked about singly."""
-        life = self._life
-        assert life.provider.listing is not None
-        wanted = {one.row.job_id: one for one in self._jobs.values() if not one.asking}
-        oldest = min((one.row.sent_at or one.row.created_at for one in wanted.values()), default=0.0) - SLACK
-        cursor, pages, most = self._start, 0, 3 + len(wanted) // 20
-        try:
-            while wanted and pages < most:
-                listing = await life.transport.run(life.provider.listing(cursor, len(wanted)))
-                pages, cursor = pages + 1, listing.next
-                if listing.start is not None:
-                    self._start = listing.start
-                await self._listed_states(wanted, listing.states)
-                if cursor is None or (listing.oldest is not None and listing.oldest < oldest + life.transport.skew):
+    async def _list(self, due: Sequence[Watched]) -> None:
+        """One round of the service's list, as far as it takes to see those due, for all jobs that it shows; those due
+        that it does not show are asked about singly."""
+        wanted = {one.row.job_id or "": one for one in self._jobs.values() if not one.asking}
+        missing = {one.row.job_id for one in due}
+        since = min(one.row.sent_at or one.row.created_at for one in due)
+        async with aclosing(self._rounds.pages(wanted.keys(), len(due), since)) as pages:
+            async for states in pages:
+                missing -= states.keys()
+                await self._listed_states(wanted, states)
+                if not missing:
                     break
-        except Exception as error:  # noqa: BLE001  (no list is needed to wait: the jobs are asked about one by one)
-            self._list_errors += 1
-            log.info("%s: its list could not be read (%s); asking job by job", life.provider.slug, error)
-            # an outage passes; a list that may not be read, or reads otherwise than documented, is not asked again
-            self._lists = isinstance(error, ProviderUnavailable | RateLimited) and self._list_errors < UNKNOWN_TIMES
-        else:
-            self._list_errors = 0
-        self._singly([one for one in due if one.row.job_id in wanted and self._jobs.get(one.row.id) is one])
+        unseen = [one for one in due if one.row.job_id in missing and self._jobs.get(one.row.id) is one]
+        if self._rounds.limited:
+            for watched in unseen:
+                self._again(watched)
+            return
+        for watched in unseen:
+            watched.unlisted = not self._rounds.failures
+        self._singly(unseen)
 
-    async def _listed_states(self, wanted: dict[str | None, Watched], states: Mapping[str, State]) -> None:
+    async def _listed_states(self, wanted: dict[str, Watched], states: Mapping[str, State]) -> None:
         running: dict[str, float | None] = {}
+        ended: list[tuple[Watched, State]] = []
         for job_id, state in states.items():
             watched = wanted.pop(job_id, None)
-            if watched is None:
+            if watched is None or self._jobs.get(watched.row.id) is not watched:
                 continue
-            watched.unknown, watched.urgent = 0, False
+            watched.unknown, watched.urgent, watched.unlisted = 0, False, False
             if isinstance(state, Running):
                 if watched.progress != state.progress:
                     running[watched.row.id] = watched.progress = state.progress
                 self._again(watched)
             else:
-                await self._take(watched, state)
+                self._missed += watched.schedule.hooked
+                ended.append((watched, state))
         if running:
             await self._life.progress(running)
+        if ended:
+            await self._take(ended)
 
     def _again(self, watched: Watched) -> None:
         """The job still runs: plan the next request about it."""
         now = watched.asked = self._life.clock.time()
         if watched.due <= now + 1e-6:
-            self._plan(watched, now + watched.schedule.next(now))
+            schedule = watched.schedule
+            self._expecting.believe(schedule)
+            schedule.hooked = schedule.hooked and self._missed < MISSED
+            self._plan(watched, now + schedule.next(now))
 
     async def _ask(self, watched: Watched) -> None:
         """Ask about one job; a failed request is not a failed job."""
         life, row = self._life, watched.row
         try:
-            state = await life.transport.run(life.provider.poll(row.job_id or ""))
-        except NotFound as error:
+            # a pause is the pacer's business: it is kept to for so long, and then asked about
+            patience = life.clock.monotonic() + PATIENCE
+            state = await life.transport.run(life.provider.poll(row.job_id or ""), deadline=patience)
+        except (NotFound, InvalidRequest) as error:
             watched.unknown += 1
             if watched.unknown >= UNKNOWN_TIMES:
                 self._end(watched, error)
@@ -322,42 +353,24 @@ class Watcher:
                     await life.progress({row.id: state.progress})
             else:
                 self._missed += watched.schedule.hooked
-                await self._take(watched, state)
+                await self._take([(watched, state)])
         finally:
             watched.asking = False
             if self._jobs.get(row.id) is watched:
                 self._again(watched)
                 self._wake.set()
 
-    async def _take(self, watched: Watched, state: State) -> None:
-        """The job has ended: write it down, and wake those who wait."""
-        life = self._life
+    async def _take(self, ended: Sequence[tuple[Watched, State]]) -> None:
+        """Jobs have ended: write it down, and wake those who wait."""
         try:
-            await life.take(watched.row, state, elsewhere=watched.done is None)
+            await self._life.take([(one.row, state, one.done is None) for one, state in ended])
         except GenstepError as error:
-            self._end(watched, error)
+            for watched, _ in ended:
+                self._end(watched, copy(error))
             return
-        self._learn(watched, state)
-        self._end(watched)
-
-    def _learn(self, watched: Watched, state: State) -> None:
-        """How long it took, for the ledger: to the second that the service says, else to the middle of our gap."""
-        schedule, now = watched.schedule, self._life.clock.time()
-        if schedule.local or not isinstance(state, Completed):
-            return
-        took = now - schedule.submitted_at
-        said = None if state.completed_at is None else state.completed_at - self._life.transport.skew
-        exact = None if said is None else said - schedule.submitted_at
-        if exact is not None and 0 < exact <= took:
-            took = exact
-        elif watched.asked:
-            took -= (now - watched.asked) / 2
-        self._took.append((schedule.kind, schedule.model, took))
-
-    async def _flush(self) -> None:
-        if self._took:
-            took, self._took = self._took, []
-            await self._life.db(self._life.ledger.took, self._life.provider.slug, took)
+        for watched, state in ended:
+            self._expecting.learn(watched.schedule, state, watched.asked)
+            self._end(watched)
 
     def _end(self, watched: Watched, error: BaseException | None = None) -> None:
         if self._jobs.get(watched.row.id) is watched:

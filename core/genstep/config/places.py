@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from genstep import private_file
 from genstep.errors import ConfigurationError
+
+
+def _users(kind: str) -> Path:
+    """The user's own folder for "data" or "config", as the system names it."""
+    import platformdirs
+
+    look = {"data": platformdirs.user_data_path, "config": platformdirs.user_config_path}[kind]
+    with suppress(RuntimeError):
+        # without a home, older versions name a folder in the current one, where payments would be forgotten with it
+        if (folder := look("genstep", appauthor=False)).is_absolute():
+            return folder
+    raise ConfigurationError("this user has no home folder; set GENSTEP_HOME to a folder that you may write")
 
 
 def _moved(variable: str) -> Path | None:
@@ -24,9 +37,7 @@ def home() -> Path:
     """The folder of all state: ``GENSTEP_HOME``, else "genstep" in the user's data folder; made with mode 0700."""
     folder = _moved("GENSTEP_HOME")
     if folder is None:
-        import platformdirs
-
-        folder = platformdirs.user_data_path("genstep", appauthor=False)
+        folder = _users("data")
     try:
         return private_file.make_folder(folder)
     except OSError as error:
@@ -40,9 +51,7 @@ def config_file() -> Path:
     """config.toml in the user's config folder, or in ``GENSTEP_HOME`` where that is set; it need not exist."""
     folder = _moved("GENSTEP_HOME")
     if folder is None:
-        import platformdirs
-
-        folder = platformdirs.user_config_path("genstep", appauthor=False)
+        folder = _users("config")
     return folder / "config.toml"
 
 

@@ -2,7 +2,8 @@
 
 from genstep.ledger.place import Place, ledger_place
 from genstep.ledger.records import CallRow, ItemRow, Opened, RequestRow, Settled, request_status
-from genstep.ledger.store import Ledger, LostClaim
+from genstep.ledger.store import Ledger
+from genstep.ledger.waiting import LostClaim
 
 __all__ = [
     "CallRow",

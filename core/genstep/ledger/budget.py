@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 from genstep.errors import BudgetExceeded
@@ -20,6 +21,8 @@ DAY = 86400.0
 _ROUNDING = 1e-9
 #: seconds after which a call whose answer was lost is taken to move the balance no more: the longest read timeout
 _LOST = 900.0
+#: of more calls at once than this, nothing is told from their balances
+_AT_ONCE = 100
 
 
 class PriceAwaited(BudgetExceeded):
@@ -43,22 +46,46 @@ class Budget(Reading):
             return self._spent(db, account, provider, now)
 
     def difference(self, call: str, balance: float) -> float | None:
-        """What a call cost by the fall of its account's balance; None where another call may have had a part in it."""
+        """What a call cost by the fall of its account's balance; None where another call may have had a part in it.
+
+        It is counted from what the calls before it left. Of some at once that is the lowest balance that they state: an
+        answer may be older than one that came before it, on a slow line or read from the disk after a crash.
+        """
         own = self.call(call)
-        # the call that could move the balance last, and until when; one without an end may still do so
+        # until when the calls before it could move the balance; one without an end may still do so
         rows = self._all(
-            "SELECT balance, answered_at, CASE WHEN answered_at IS NOT NULL THEN answered_at "
+            "SELECT sent_at, answered_at, balance, CASE WHEN answered_at IS NOT NULL THEN answered_at "
             "WHEN state = 'uncertain' THEN updated_at + ? WHEN state IN ('saved', 'failed', 'cancelled') "
             "THEN updated_at ELSE 1e15 END AS ended FROM calls WHERE account = ? AND provider = ? AND id <> ? "
-            "AND sent_at IS NOT NULL AND COALESCE(refunded, 0) = 0 ORDER BY ended DESC LIMIT 1",
-            (_LOST, own.account, own.provider, call),
+            "AND sent_at IS NOT NULL AND COALESCE(refunded, 0) = 0 ORDER BY ended DESC LIMIT ?",
+            (_LOST, own.account, own.provider, call, _AT_ONCE),
         )
         if not rows or rows[0]["ended"] > (own.sent_at or 0.0):
             return None
-        if rows[0]["balance"] is None or rows[0]["answered_at"] is None:
-            return None
-        fall = float(rows[0]["balance"]) - balance
+        before: list[float] = []
+        began = math.inf
+        for row in rows:
+            if before and row["ended"] <= began:
+                break
+            if row["balance"] is None or row["answered_at"] is None or len(before) == _AT_ONCE - 1:
+                return None
+            before.append(float(row["balance"]))
+            began = min(began, row["sent_at"])
+        fall = min(before) - balance
         return fall if fall >= 0 else None
+
+    def expect(self, call: str, price: float | None = None) -> float | None:
+        """What a call is believed to cost, written down where nothing was: its reservation, else what such calls have
+        cost, else ``price``."""
+        with self._change() as db:
+            reserved = db.execute("SELECT estimated FROM calls WHERE id = ?", (call,)).fetchone()["estimated"]
+            if reserved is not None:
+                return float(reserved)
+            learned = self._learned(db, call)
+            price = price if learned is None else learned
+            if price is not None:
+                db.execute("UPDATE calls SET estimated = ? WHERE id = ?", (price, call))
+        return price
 
     def _spent(self, db: Connection, account: str, provider: str, now: float) -> float:
         row = db.execute(

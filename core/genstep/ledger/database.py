@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from genstep.errors import ConfigurationError
 from genstep.ledger import owner as owners
-from genstep.ledger.engine import SIGN, Connection, Engine
+from genstep.ledger.engine import SIGN, TROUBLE, Connection, Engine
 from genstep.ledger.place import Place, ledger_place
 from genstep.ledger.schema import MIGRATIONS, VERSION
 
@@ -36,6 +36,7 @@ class Database:
         self.place = where if isinstance(where, Place) else ledger_place(where)
         self.owner = owners.new()
         self._lock = threading.RLock()
+        self._inside = False
         self._signing = threading.Lock()
         try:
             self._db = _open(self.place, patience)
@@ -83,11 +84,18 @@ class Database:
 
         What runs in another container, or on another machine, gives signs of life that the database's clock dates.
         """
-        known = owners.seen(owner, shared=self._db.shared)
-        if known is None:
-            sql = f"SELECT 1 AS here FROM owners WHERE owner = ? AND seen_at > {self._db.clock} - ?"
-            return bool(self._all(sql, (owner, self._db.unseen)))
-        return known
+        return owner in self.living((owner,))
+
+    def living(self, written: Iterable[str]) -> set[str]:
+        """The owners of many rows that still run, see :meth:`alive`; asked of the database once for all of them."""
+        known = {owner: owners.seen(owner, shared=self._db.shared) for owner in set(written)}
+        away = [owner for owner, runs in known.items() if runs is None]
+        found = {owner for owner, runs in known.items() if runs}
+        if away:
+            marks = ", ".join("?" * len(away))
+            sql = f"SELECT owner FROM owners WHERE owner IN ({marks}) AND seen_at > {self._db.clock} - ?"
+            found.update(row["owner"] for row in self._all(sql, (*away, self._db.unseen)))
+        return found
 
     def _give_sign(self) -> None:
         # a shared database has a connection of its own for signs
@@ -100,19 +108,26 @@ class Database:
         owners.retire(self.owner)
         self._closing.set()
         with self._signing, self._lock:
+            self._db.patient = False
             with suppress(ConfigurationError), self._change() as db:
-                db.execute(
-                    "UPDATE calls SET owner = '' WHERE owner = ? AND state IN ('intent', 'sending', 'completed')",
-                    (self.owner,),
-                )
-                db.execute("DELETE FROM owners WHERE owner = ?", (self.owner,))
+                self._leave(db)
             self._db.close()
         self._signs.join()
+
+    def _leave(self, db: Connection) -> None:
+        db.execute(
+            "UPDATE calls SET owner = '' WHERE owner = ? AND state IN ('intent', 'sending', 'completed')",
+            (self.owner,),
+        )
+        db.execute("DELETE FROM owners WHERE owner = ?", (self.owner,))
 
     @contextmanager
     def _change(self, verb: str = "written") -> Iterator[Connection]:
         """One transaction that may write, alone; committed at the end, undone by whatever is raised."""
         with self._lock:
+            if self._inside:
+                yield self._db
+                return
             try:
                 self._db.begin()
                 yield self._db
@@ -124,6 +139,15 @@ class Database:
                 raise
 
     @contextmanager
+    def _within(self) -> Iterator[None]:
+        """Inside of a change, all changes that are made meanwhile are parts of it."""
+        self._inside = True
+        try:
+            yield
+        finally:
+            self._inside = False
+
+    @contextmanager
     def _read(self) -> Iterator[Connection]:
         """Reads, each for itself."""
         with self._lock:
@@ -132,12 +156,25 @@ class Database:
             except self._db.errors as error:
                 raise self._unusable("read", error) from None
 
+    @contextmanager
+    def idle(self) -> Iterator[bool]:
+        """Whether no other thread is using the ledger's file, and none does meanwhile: a read waits for nothing then.
+
+        Never so where the ledger is a server's, which may take its time.
+        """
+        ours = not self._db.shared and self._lock.acquire(blocking=False)
+        try:
+            yield ours
+        finally:
+            if ours:
+                self._lock.release()
+
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         with self._read() as db:
             return db.execute(sql, values).fetchall()
 
     def _unusable(self, verb: str, error: BaseException) -> ConfigurationError:
-        return ConfigurationError(f"the ledger {self.place} cannot be {verb}: {self._db.trouble(error)}")
+        return ConfigurationError(f"the ledger {self.place} cannot be {verb}: {self._db.trouble(error)}", code=TROUBLE)
 
 
 def _open(place: Place, patience: float) -> Engine:

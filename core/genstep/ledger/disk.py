@@ -6,6 +6,7 @@ be on the same host computer") do not work there, and two processes would both s
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -61,4 +62,5 @@ def on_network(path: Path) -> str | None:
         mounts = Path("/proc/mounts").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return None
-    return network_file_system(str(path.resolve()), mounts)
+    # realpath, for Path.resolve raises where links lead in a circle
+    return network_file_system(os.path.realpath(path), mounts)

@@ -9,6 +9,8 @@ from genstep.errors import ConfigurationError
 
 #: a row by the names of its columns
 Row: TypeAlias = dict[str, Any]
+#: the code of errors that say that the ledger itself cannot be read or written
+TROUBLE = "ledger"
 #: an owner's sign of life, with the engine's ``clock``
 SIGN = (
     "INSERT INTO owners (owner, seen_at) VALUES (?, {clock}) "
@@ -18,7 +20,7 @@ SIGN = (
 
 def unusable(where: str, why: str) -> ConfigurationError:
     """The error of a ledger that cannot be opened."""
-    return ConfigurationError(f"the ledger {where} cannot be used: {why}; nothing was sent")
+    return ConfigurationError(f"the ledger {where} cannot be used: {why}; nothing was sent", code=TROUBLE)
 
 
 class Cursor(Protocol):
@@ -50,6 +52,8 @@ class Engine(Connection, Protocol):
     unseen: float
     #: the time in Unix seconds by the database's clock, as SQL
     clock: str
+    #: whether it waits for a server that restarts
+    patient: bool
     #: what its statements raise
     errors: tuple[type[Exception], ...]
 

@@ -56,14 +56,30 @@ class Paces(Database):
 class SharedPace:
     """The rate budget of one account for its transport; ``db`` runs a ledger method on the client's ledger thread."""
 
-    def __init__(self, paces: Paces, db: Callable[..., Any], clock: Clock, account: str, provider: str) -> None:
+    def __init__(
+        self,
+        paces: Paces,
+        db: Callable[..., Any],
+        clock: Clock,
+        account: str,
+        provider: str,
+        *,
+        look: Callable[..., Any] | None = None,
+    ) -> None:
         self._paces = paces
         self._db = db
+        self._look = look
         self._clock = clock
         self._whose = (account, provider)
 
     async def take(self, rate: Rate | None, kept: int) -> tuple[float, float]:
-        taken: tuple[float, float] = await self._db(self._paces.pace_take, *self._whose, self._clock.time(), rate, kept)
+        now = self._clock.time()
+        if rate is None and self._look is not None:
+            # most often no limit is known, and nothing has to be written
+            pace: Pace = await self._look(lambda ledger: ledger.pace(*self._whose))
+            if pace.remaining is None:
+                return take(pace, now, rate, kept)[1], 0.0
+        taken: tuple[float, float] = await self._db(self._paces.pace_take, *self._whose, now, rate, kept)
         return taken
 
     async def told(self, remaining: int, seconds: float, rate: Rate | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from genstep import redact
 from genstep.errors import ConfigurationError
-from genstep.ledger.engine import SIGN, Cursor, Row, unusable
+from genstep.ledger.engine import SIGN, TROUBLE, Cursor, Row, unusable
 
 try:
     import psycopg
@@ -26,6 +27,10 @@ except ImportError:
 if TYPE_CHECKING:
     from genstep.ledger.place import Place
 
+#: the oldest version of the server that is taken; psycopg and the SQL go further back, our tests do not
+OLDEST = 12
+#: seconds for which a server that went away in the middle may take to come back, as it does in a restart
+RETURN = 20.0
 #: any number, but the same in every version: writers of one database wait for each other on it
 LOCK = 0x67656E73746570
 #: sent where the URL does not say otherwise: a server that is gone is noticed in seconds, not in hours
@@ -38,15 +43,18 @@ _CONNECT = {
     "application_name": "genstep",
 }
 _FULL = "the server has no free connection; raise its max_connections, or end other clients"
+_STARTING = "the server is starting or stopping; try again in a moment"
+_GONE = "the server cannot be reached; see that it runs, and that host and port of the URL are right"
 #: what is wrong and what to do, by words of libpq's messages, which have no codes before there is a connection
 _REFUSED = (
-    (("starting up", "shutting down", "recovery mode"), "the server is starting or stopping; try again in a moment"),
-    (("password", "pg_hba", "authentication", "role"), "the server refused the URL's name or password; correct them"),
+    (("starting up", "shutting down", "recovery mode", "administrator command"), _STARTING),
+    (("resolve", "translate host"), "its host is not known; correct the host in the URL"),
+    (("invalid response", "protocol"), "what answers there is no PostgreSQL server; correct host and port of the URL"),
     (("slots", "too many"), _FULL),
+    (("password", "pg_hba", "authentication", "role"), "the server refused the URL's name or password; correct them"),
     (("database",), "the server has no such database, or this user may not enter it; make it with createdb"),
     (("ssl", "certificate"), "no safe connection could be made; see sslmode and the certificates of server and URL"),
 )
-_GONE = "the server cannot be reached; see that it runs, and that host and port of the URL are right"
 #: the same by SQLSTATE, once there is a connection
 _TROUBLE = {
     "42501": "this user of the server may not make or write its tables; grant CREATE on the schema, and the tables",
@@ -55,8 +63,11 @@ _TROUBLE = {
     "53300": _FULL,
     "42P07": "another program has a table of the same name there; make a database for the ledger alone",
     "42P01": "a table of it is missing; put a backup in its place, or make a new database",
-    "3F000": "no schema of its search_path exists; make one, or correct search_path",
+    "57014": "the server stopped a statement for the time it took; raise statement_timeout for this user",
+    "3F000": "there is no schema that this user may use; make one with USAGE and CREATE for it, or correct search_path",
 }
+#: what the server says when it ends a session: shut down, crashed, starting, idle for longer than it allows
+_ENDED = ("57P01", "57P02", "57P03", "57P05", "25P03")
 
 
 class PostgreSQL:
@@ -70,43 +81,57 @@ class PostgreSQL:
     def __init__(self, place: Place, patience: float) -> None:
         self._place, self._patience = place, patience
         self._signs: psycopg.Connection[Row] | None = None
-        self._changing = self._ended = False
+        self._changing = self._ended = self._opened = False
+        self.patient = True
         redact.install_log_filter(("psycopg",))
         self._db = self._connect()
+        self._opened = True
 
-    def _connect(self) -> psycopg.Connection[Row]:
-        if self._ended:
-            raise ConfigurationError(f"the ledger {self._place} is closed; make a new client")
-        try:
-            said = conninfo_to_dict(self._place.url)
-            ours = {name: value for name, value in _CONNECT.items() if name not in said}
-            db: psycopg.Connection[Row] = psycopg.connect(
-                make_conninfo(self._place.url, client_encoding="utf8", **ours),
-                autocommit=True,
-                row_factory=dict_row,
-                # values are quoted here, so that the server takes them for what the column is, as SQLite does
-                cursor_factory=psycopg.ClientCursor,
-            )
-        except psycopg.Error as error:
-            raise unusable(str(self._place), _refusal(error)) from None
-        encoding = db.info.parameter_status("server_encoding")
-        if encoding != "UTF8":
-            db.close()
-            why = f"the database's encoding is {encoding} and cannot hold every text; make one with ENCODING 'UTF8'"
-            raise unusable(str(self._place), why)
-        return db
+    def _connect(self, until: float = 0.0) -> psycopg.Connection[Row]:
+        """A new connection; a server that is away has ``until`` then, by the monotonic clock, to come back."""
+        while not self._ended:
+            try:
+                db: psycopg.Connection[Row] = psycopg.connect(
+                    _with_ours(self._place.url),
+                    autocommit=True,
+                    row_factory=dict_row,
+                    # values are quoted here, so that the server takes them for what the column is, as SQLite does
+                    cursor_factory=psycopg.ClientCursor,
+                )
+            except psycopg.Error as error:
+                why = _refusal(error)
+            else:
+                why = _unfit(db)
+                if not why:
+                    return db
+                db.close()
+            # outside of the except clause: libpq's error may repeat the URL, and would be this one's context
+            if why not in (_GONE, _STARTING) or time.monotonic() >= until:
+                if not self._opened:
+                    raise unusable(str(self._place), why)
+                raise ConfigurationError(f"the ledger {self._place} cannot be used any more: {why}", code=TROUBLE)
+            time.sleep(0.1)
+        raise ConfigurationError(f"the ledger {self._place} is closed; make a new client")
+
+    def _renew(self) -> None:
+        self._db.close()
+        self._db = self._connect(time.monotonic() + (RETURN if self.patient else 0.0))
+
+    def _lost(self, error: BaseException) -> bool:
+        """Whether there is no connection any more; libpq may notice it after the server's last word on it."""
+        return self._db.closed or getattr(error, "sqlstate", None) in _ENDED
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Cursor:
         if self._db.closed and not self._changing:
-            self._db = self._connect()
+            self._renew()
         try:
             return _execute(self._db, sql, values)
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
             # a read outside of a transaction may be asked twice; nothing is written there
-            if self._changing or not self._db.closed:
+            if self._changing or not self._lost(error):
                 raise
-            self._db = self._connect()
-            return _execute(self._db, sql, values)
+        self._renew()
+        return _execute(self._db, sql, values)
 
     def begin(self) -> None:
         # One writer at a time, as with SQLite's BEGIN IMMEDIATE: what a transaction reads (who owns a row, what is
@@ -121,21 +146,23 @@ class PostgreSQL:
         self._changing = True
         try:
             _execute(self._db, start)
-        except psycopg.OperationalError:
-            if not self._db.closed:
+            return
+        except psycopg.OperationalError as error:
+            if not self._lost(error):
                 raise
-            self._db = self._connect()  # lost since the last transaction, and nothing was executed in this one
-            _execute(self._db, start)
+        self._renew()  # lost since the last transaction, and nothing was executed in this one
+        _execute(self._db, start)
 
     def commit(self) -> None:
         try:
             _execute(self._db, "COMMIT")
-        except psycopg.OperationalError:
-            if not self._db.closed:
+        except psycopg.OperationalError as error:
+            if not self._lost(error):
                 raise
             raise ConfigurationError(
                 f"the connection to the ledger {self._place} was lost while a change was being written, and nobody "
-                "knows whether it was; see that the server runs, and ask for the same again: it is not paid twice"
+                "knows whether it was; see that the server runs, and ask for the same again: it is not paid twice",
+                code=TROUBLE,
             ) from None
         self._changing = False
 
@@ -167,7 +194,11 @@ class PostgreSQL:
         # on a connection of its own: the ledger's may be waiting for the lock longer than a sign may be late
         if self._signs is None or self._signs.closed:
             self._signs = self._connect()
-        _execute(self._signs, SIGN.format(clock=self.clock), (owner,))
+        try:
+            _execute(self._signs, SIGN.format(clock=self.clock), (owner,))
+        except psycopg.OperationalError:
+            self._signs.close()
+            raise
 
     def trouble(self, error: BaseException) -> str:
         state = getattr(error, "sqlstate", None)
@@ -176,7 +207,7 @@ class PostgreSQL:
                 f"another process has kept it locked for {self._patience:g} s; see pg_stat_activity on the server, end "
                 "the session whose transaction is open, and try again"
             )
-        if self._db.closed:
+        if self._lost(error):
             return "the connection was lost, and nothing was changed; see that the server runs, and try again"
         known = _TROUBLE.get(state or "")
         return known or f"{_first_line(error)}; repair it, or name another with ledger= or GENSTEP_LEDGER"
@@ -202,6 +233,25 @@ class PostgreSQL:
 
 def _execute(db: psycopg.Connection[Row], sql: str, values: Sequence[Any] = ()) -> Cursor:
     return db.execute(_marked(sql), [_plain(value) for value in values])
+
+
+def _with_ours(url: str) -> str:
+    """The URL with what we add to it, in a form that no traceback with locals shows."""
+    said = conninfo_to_dict(url)
+    return redact.Hidden(
+        make_conninfo(url, client_encoding="utf8", **{k: v for k, v in _CONNECT.items() if k not in said})
+    )
+
+
+def _unfit(db: psycopg.Connection[Row]) -> str:
+    """Why a server that let us in cannot hold a ledger; '' where it can."""
+    version = db.info.server_version // 10000
+    if version < OLDEST:
+        return f"the server is PostgreSQL {version}; upgrade it to {OLDEST} or newer"
+    encoding = db.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        return f"the database's encoding is {encoding} and cannot hold every text; make one with ENCODING 'UTF8'"
+    return ""
 
 
 @cache

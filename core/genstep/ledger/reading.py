@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from genstep.ledger.database import Database
 from genstep.ledger.records import CallRow, ItemRow, RequestRow, item_state, request_status
-from genstep.watcher import Durations
 
 if TYPE_CHECKING:
     from genstep.ledger.engine import Connection, Row
@@ -39,7 +38,8 @@ class Reading(Database):
 
     def find(self, prefix: str) -> list[RequestRow]:
         """Requests whose id, or a paid call's service id, is or begins with ``prefix``."""
-        rows = self._all(
+        # most often it is a whole id, and the beginnings of ids have no index
+        rows = self._all(f"SELECT {REQUEST} FROM requests WHERE id = ?", (prefix,)) or self._all(
             f"SELECT {REQUEST} FROM requests WHERE substr(id, 1, ?) = ? OR id IN (SELECT i.request FROM items i "
             "JOIN calls c ON c.id = i.call WHERE c.job_id = ?) LIMIT 10",
             (len(prefix), prefix, prefix),
@@ -123,7 +123,8 @@ class Reading(Database):
     def orphans(self, account: str, provider: str, limit: int = 1000) -> list[CallRow]:
         """Paid calls of an account that are not at their end, and that no living client has in hand; newest first."""
         rows = self._in(account, provider, ("sending", "submitted", "processing", "completed", "uncertain"))
-        lost = [row for row in rows if not self.alive(row.owner) and not self.alive(row.waiter)]
+        living = self.living([owner for row in rows for owner in (row.owner, row.waiter)])
+        lost = [row for row in rows if row.owner not in living and row.waiter not in living]
         return sorted(lost, key=lambda row: row.created_at, reverse=True)[:limit]
 
     def unclear(self, account: str, provider: str) -> list[CallRow]:
@@ -143,41 +144,6 @@ class Reading(Database):
             (account, provider, *states),
         )
         return [call_row(row) for row in rows]
-
-    def states(self, account: str, provider: str, waiter: str) -> dict[str, float | None]:
-        """The calls that a client waits for and that still run, with their progress."""
-        rows = self._all(
-            "SELECT id, progress FROM calls WHERE account = ? AND provider = ? "
-            "AND state IN ('submitted', 'processing') AND waiter = ?",
-            (account, provider, waiter),
-        )
-        return {row["id"]: row["progress"] for row in rows}
-
-    def others(self, account: str, provider: str, waiter: str) -> list[CallRow]:
-        """The running jobs that other living clients wait for."""
-        rows = self._all(
-            f"SELECT {CALL} FROM calls WHERE account = ? AND provider = ? "
-            "AND state IN ('submitted', 'processing') AND waiter NOT IN ('', ?)",
-            (account, provider, waiter),
-        )
-        return [call_row(row) for row in rows if self.alive(row["waiter"])]
-
-    def durations(self, provider: str, kind: str, model: str | None) -> Durations:
-        """What was learned of how long such jobs take."""
-        rows = self._all(
-            "SELECT jobs, mean, squares FROM durations WHERE provider = ? AND kind = ? AND model = ?",
-            (provider, kind, model or ""),
-        )
-        return Durations(rows[0]["jobs"], rows[0]["mean"], rows[0]["squares"]) if rows else Durations()
-
-    def delivered(self, account: str, provider: str) -> list[tuple[str, str, bool]]:
-        """Webhooks for jobs of an account that still run: the call, the payload, whether it was verified."""
-        rows = self._all(
-            "SELECT c.id, d.payload, d.verified FROM calls c JOIN deliveries d ON d.provider = c.provider "
-            "AND d.job_id = c.job_id WHERE c.account = ? AND c.provider = ? AND c.state IN ('submitted', 'processing')",
-            (account, provider),
-        )
-        return [(row["id"], row["payload"], bool(row["verified"])) for row in rows]
 
 
 def request_row(row: Row) -> RequestRow:

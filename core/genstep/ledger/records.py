@@ -73,11 +73,13 @@ class ItemRow:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The answer to opening a request: its row, whether it is new, and which items have yet to be bought."""
+    """The answer to opening a request: its row, whether it is new, and which items have yet to be bought, by the paid
+    ``calls`` that were written for them."""
 
     row: RequestRow
     created: bool
     missing: tuple[int, ...]
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

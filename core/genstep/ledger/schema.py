@@ -38,7 +38,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # who waits for a call and will save it; what the poller found for a waiter in another process, until saved
         "ALTER TABLE calls ADD COLUMN waiter TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE calls ADD COLUMN found TEXT",
-        "CREATE INDEX calls_state ON calls (account, provider, state)",
+        "CREATE INDEX calls_state ON calls (account, provider, state, waiter)",
         # the one process that polls an account
         """CREATE TABLE leases (
             account TEXT NOT NULL, provider TEXT NOT NULL, owner TEXT NOT NULL, seen_at DOUBLE PRECISION NOT NULL,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from genstep.errors import GenstepError, InsufficientCredits
@@ -22,23 +21,20 @@ from genstep.ledger.records import (
     item_state,
     request_status,
 )
+from genstep.ledger.waiting import LostClaim, Waiting
 
 if TYPE_CHECKING:
-    from genstep.ledger.engine import Connection, Row
+    from genstep.ledger.engine import Connection
     from genstep.models import Asset
 
-Plan = Callable[[Sequence[Opened]], Sequence[tuple[CallRow, Sequence[tuple[str, int]]]]]
+#: a paid call to be made, and the items that it buys: request and number
+Planned = tuple[CallRow, Sequence[tuple[str, int]]]
+#: the files of an item: its request, its number, what was made
+Stored = tuple[str, int, Sequence["Asset"]]
+Plan = Callable[[Sequence[Opened]], Sequence[Planned]]
 
 
-#: seconds after which a client that polls no more, however alive, gives way to another
-LEASE = 30.0
-
-
-class LostClaim(Exception):
-    """Somebody else owns the row now; what we wanted to write is not ours to write."""
-
-
-class Ledger(Budget, Paces):
+class Ledger(Budget, Paces, Waiting):
     """One ledger. Methods block for about a millisecond; ``AsyncClient`` calls them on one thread."""
 
     # -- opening ------------------------------------------------------------------------------------------------
@@ -50,7 +46,8 @@ class Ledger(Budget, Paces):
         """
         with self._change() as db:
             opened = [self._open_one(db, row, fresh) for row in rows]
-            for call, items in plan([one for one in opened if one.missing]):
+            planned = plan([one for one in opened if one.missing])
+            for call, items in planned:
                 _insert(db, "calls", call)
                 for position, (request, number) in enumerate(items):
                     db.execute(
@@ -59,7 +56,11 @@ class Ledger(Budget, Paces):
                         "position = excluded.position, error = NULL",
                         (request, number, call.id, position),
                     )
-        return opened
+        calls: dict[str, list[str]] = {}
+        for call, items in planned:
+            for request in dict.fromkeys(request for request, _ in items):
+                calls.setdefault(request, []).append(call.id)
+        return [replace(one, calls=tuple(calls.get(one.row.id, ()))) for one in opened]
 
     def _open_one(self, db: Connection, row: RequestRow, fresh: bool) -> Opened:
         found = db.execute(
@@ -151,20 +152,30 @@ class Ledger(Budget, Paces):
         """An item's files are on disk: ``made``, or those that are known already."""
         with self._change() as db:
             self._step(db, call, epoch, ("completed",), state="completed")
-            db.execute("UPDATE items SET error = NULL WHERE request = ? AND number = ?", (request, number))
             if made is None:
-                return
-            db.execute("DELETE FROM assets WHERE request = ? AND number = ?", (request, number))
-            for ordinal, asset in enumerate(made):
-                db.execute(
-                    "INSERT INTO assets (request, number, ordinal, asset) VALUES (?, ?, ?, ?)",
-                    (request, number, ordinal, json.dumps(asset.to_dict())),
-                )
+                db.execute("UPDATE items SET error = NULL WHERE request = ? AND number = ?", (request, number))
+            else:
+                _keep(db, request, number, made)
 
-    def saved(self, call: str, epoch: int, now: float, failures: Sequence[tuple[str, int, GenstepError]]) -> None:
-        """All that the call made and that can be had is ``stored``; ``failures`` of the rest by request and number."""
+    def saved(
+        self,
+        call: str,
+        epoch: int,
+        now: float,
+        failures: Sequence[tuple[str, int, GenstepError]],
+        made: Sequence[Stored] = (),
+    ) -> bool:
+        """All that the call made and that can be had is ``stored``, or ``made`` and stored now; ``failures`` of the
+        rest by request and number.
+
+        Its claim ends. True where nothing that was made is left to be fetched.
+        """
         with self._change() as db:
-            self._step(db, call, epoch, ("completed",), state="saved", updated_at=now, progress=1.0, found=None)
+            for request, number, assets in made:
+                _keep(db, request, number, assets)
+            self._step(
+                db, call, epoch, ("completed",), state="saved", owner="", updated_at=now, progress=1.0, found=None
+            )
             # a delivery holds signed links: once its files are here, only that it came is remembered
             db.execute(
                 "UPDATE deliveries SET payload = '' WHERE job_id IN (SELECT job_id FROM calls WHERE id = ?)", (call,)
@@ -174,6 +185,8 @@ class Ledger(Budget, Paces):
                     "UPDATE items SET error = ? WHERE request = ? AND number = ?",
                     (json.dumps(error.to_dict(), default=str), request, number),
                 )
+            items = db.execute("SELECT error FROM items WHERE call = ? AND error IS NOT NULL", (call,)).fetchall()
+            return all(item_state("saved", json.loads(item["error"])) != "unfetched" for item in items)
 
     def unsave(self, request: str, now: float, *, unfetched: bool = False) -> None:
         """Files of a request are gone: its calls are to be saved again; those with ``unfetched`` items, or all."""
@@ -245,65 +258,6 @@ class Ledger(Budget, Paces):
         if db.execute(sql, arguments).rowcount != 1:
             raise LostClaim(call)
 
-    # -- waiting --------------------------------------------------------------------------------------------------
-
-    def lease(self, account: str, provider: str, now: float) -> bool:
-        """Whether this client is the one that polls the account: it is already, or nobody is who lives and goes on."""
-        sql = "SELECT owner, seen_at FROM leases WHERE account = ? AND provider = ?"
-        held = self._all(sql, (account, provider))
-        if held and held[0]["owner"] == self.owner and now - held[0]["seen_at"] < LEASE / 4:
-            return True
-        if held and self._holds(held[0], now):
-            return False
-        with self._change() as db:
-            holder = db.execute(sql, (account, provider)).fetchone()
-            if holder is not None and self._holds(holder, now):
-                return False
-            db.execute(
-                "INSERT INTO leases (account, provider, owner, seen_at) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (account, provider) DO UPDATE SET owner = excluded.owner, seen_at = excluded.seen_at",
-                (account, provider, self.owner, now),
-            )
-            return True
-
-    def _holds(self, held: Row, now: float) -> bool:
-        """Whether another client has the lease, and still uses it."""
-        other = held["owner"] != self.owner
-        return other and now - held["seen_at"] < LEASE and self.alive(held["owner"])
-
-    def unlease(self, account: str, provider: str) -> None:
-        """This client waits for nothing more: another may poll."""
-        with self._change() as db:
-            db.execute(
-                "DELETE FROM leases WHERE account = ? AND provider = ? AND owner = ?", (account, provider, self.owner)
-            )
-
-    def waits(self, call: str) -> None:
-        """This client waits for a call, and will save it; nothing changes where another living one does."""
-        with self._change() as db:
-            row = db.execute("SELECT waiter FROM calls WHERE id = ?", (call,)).fetchone()
-            if row is not None and row["waiter"] != self.owner and not self.alive(row["waiter"]):
-                db.execute("UPDATE calls SET waiter = ? WHERE id = ?", (self.owner, call))
-
-    def took(self, provider: str, jobs: Sequence[tuple[str, str | None, float]]) -> None:
-        """How long some jobs took: kind, model, seconds."""
-        with self._change() as db:
-            for kind, model, seconds in jobs:
-                learned = self.durations(provider, kind, model).after(seconds)
-                db.execute(
-                    "INSERT INTO durations (provider, kind, model, jobs, mean, squares) VALUES (?, ?, ?, ?, ?, ?) "
-                    "ON CONFLICT (provider, kind, model) DO UPDATE SET jobs = excluded.jobs, mean = excluded.mean, "
-                    "squares = excluded.squares",
-                    (provider, kind, model or "", learned.jobs, learned.mean, learned.squares),
-                )
-
-    def close(self) -> None:
-        """Close; whoever comes next may wait and poll in our place."""
-        with suppress(GenstepError), self._change() as db:
-            db.execute("DELETE FROM leases WHERE owner = ?", (self.owner,))
-            db.execute("UPDATE calls SET waiter = '' WHERE waiter = ? AND state <> 'saved'", (self.owner,))
-        super().close()
-
     # -- facts, deliveries, forgetting ----------------------------------------------------------------------------
 
     def learn(self, account: str, name: str, value: Any, now: float) -> None:
@@ -355,11 +309,25 @@ def _unfetched(item: ItemRow) -> bool:
     return item_state("saved", item.error) == "unfetched"
 
 
+def _keep(db: Connection, request: str, number: int, made: Sequence[Asset]) -> None:
+    """The files of an item, in place of what was known of them, or of why they were missing."""
+    db.execute("UPDATE items SET error = NULL WHERE request = ? AND number = ?", (request, number))
+    db.execute("DELETE FROM assets WHERE request = ? AND number = ?", (request, number))
+    for ordinal, asset in enumerate(made):
+        db.execute(
+            "INSERT INTO assets (request, number, ordinal, asset) VALUES (?, ?, ?, ?)",
+            (request, number, ordinal, json.dumps(asset.to_dict())),
+        )
+
+
 def _insert(db: Connection, table: str, row: RequestRow | CallRow) -> None:
-    values = {name: json.dumps(v) if isinstance(v, dict) else v for name, v in asdict(row).items()}
+    # without asdict(): it copies all that it finds, which costs more than the statement
+    known = {field.name: getattr(row, field.name) for field in fields(row)}
+    values = {name: json.dumps(v) if isinstance(v, dict) else v for name, v in known.items()}
     marks = ", ".join("?" * len(values))
     db.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
 
 
 def _known(settled: Settled) -> dict[str, Any]:
-    return {name: value for name, value in asdict(settled).items() if value is not None}
+    known = {field.name: getattr(settled, field.name) for field in fields(settled)}
+    return {name: value for name, value in known.items() if value is not None}

@@ -6,7 +6,7 @@ Left out, because the document only names them and they make nothing: ``POST /au
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -180,11 +180,12 @@ class ImagineLab(Provider):
             if kept or not query:
                 return Page(tuple(kept), (query, seen) if query else None)
 
-    def listing(self, cursor: Any, jobs: int) -> Generator[Call, Reply, Listing]:
+    def listing(self, cursor: Any, jobs: Collection[str]) -> Generator[Call, Reply, Listing]:
         """``GET /generations``, page by page along the reply's own ``next`` link, where it carries one."""
         reply = yield Get("/generations", params=dict(parse_qsl(cursor or "")) or None)
         rows = [foreign.table(row) for row in foreign.listing(reply, "items", "data", "generations")]
-        states = {job_id: state for row in rows for job_id, state in _standing(row)}
+        ours = (row for row in rows if foreign.identifier(row.get("id")) in jobs)
+        states = {job_id: state for row in ours for job_id, state in _standing(row)}
         times = [time for row in rows if (time := foreign.moment(row.get("created_at"))) is not None]
         newest_first = bool(times) and times[0] >= times[-1]
         return Listing(states, self._next_query(reply) if rows else None, min(times) if newest_first else None)

@@ -48,6 +48,8 @@ class NanoBanana(Provider):
     base_path = "/api/v1"
     unit = "points"
     exact_prices = False
+    #: of 100 requests an hour, looking something up takes as few as can be
+    long_pages: ClassVar[Mapping[str, Any]] = {"limit": 100}
     account_options: ClassVar[Mapping[str, Field]] = {
         "plan": Field(values=tuple(PLANS), about="sets the hourly limit before the first reply tells it"),
         "videos_path": Field(type=str, default="/videos", about="where videos are made, below /api/v1"),

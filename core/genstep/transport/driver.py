@@ -183,6 +183,7 @@ class Transport:
         while True:
             attempt += 1
             token = await self._bearer(deadline) if call.auth else None
+            reply: Reply | None = None
             try:
                 reply = await self._exchange(call, token, paid if call.paid else None, deadline, before)
             except GenstepError as error:
@@ -205,7 +206,7 @@ class Transport:
             if isinstance(failure, NotFound) and perhaps_done and call.method == "DELETE":
                 # the answer to the first was lost, and it is gone: it was ours
                 return Reply(204, {}, b"")
-            verdict = judge(status, failure)
+            verdict = judge(status, failure, reply)
             if call.paid and verdict is Verdict.UNCERTAIN:
                 raise self._uncertain(failure) from failure
             if call.paid and verdict is Verdict.AGAIN and paid is not None:
@@ -216,12 +217,14 @@ class Transport:
             await self._pause(failure, headers, attempt, deadline)
 
     def _worth_another(self, call: Call, failure: GenstepError, verdict: Verdict, again: bool) -> bool:
+        repeatable = again or call.method in _REPEATABLE
         if isinstance(failure, RateLimited):
-            return not failure.quota
+            # a 429 without a word does not say that nothing was done
+            return not failure.quota and (verdict is Verdict.AGAIN or repeatable)
         if call.paid or isinstance(failure, NotSent):
             return verdict is Verdict.AGAIN
         passing = isinstance(failure, ProviderUnavailable) or failure.status in _PASSING
-        return passing and (again or call.method in _REPEATABLE)
+        return passing and repeatable
 
     async def _pause(
         self, failure: GenstepError, headers: Mapping[str, str], attempt: int, deadline: float | None

@@ -92,6 +92,11 @@ class Pacer:
         """Seconds until the window ends, as far as this client has seen; 0.0 where no limit is known."""
         return max(self._reset - self._clock.monotonic(), 0.0)
 
+    @property
+    def queued(self) -> bool:
+        """Whether a paid call waits for its turn."""
+        return self._queue.locked()
+
     async def slot(self, *, paid: bool, deadline: float | None = None) -> None:
         """Wait for a turn; :class:`RateLimited` at once where the turn would come after ``deadline`` (monotonic)."""
         await (self._submit(deadline) if paid else self._status(deadline))

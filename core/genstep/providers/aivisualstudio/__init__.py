@@ -5,7 +5,7 @@ Left out, because the document keeps it for a browser's session cookie: ``/keys`
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -152,19 +152,20 @@ class AIVisualStudio(Provider):
         items = [replies.item(row) for row in rows]
         return Page(tuple(item for item in items if item is not None), end if rows and more else None)
 
-    def listing(self, cursor: Any, jobs: int) -> Generator[Call, Reply, Listing]:
+    def listing(self, cursor: Any, jobs: Collection[str]) -> Generator[Call, Reply, Listing]:
         """``GET /generations``. Its order is not stated: where it goes from old to new, we begin near its end."""
         limit = int(FILTERS["limit"].default)
         offset = int(cursor or 0)
         reply = yield Get("/generations", params={"limit": limit, "offset": offset})
-        rows = [foreign.table(row) for row in foreign.listing(reply, "data")]
+        rows = [row for row in foreign.listing(reply, "data") if isinstance(row, dict)]
+        states = replies.states(rows, jobs)
         total, end = foreign.whole(reply.get("total")), offset + len(rows)
-        times = [time for row in rows if (time := foreign.moment(row.get("created_at"))) is not None]
         more = len(rows) >= limit if total is None else bool(rows) and end < total
-        if times and times[0] < times[-1] and total is not None:
-            start = max(0, total - max(jobs, limit // 2))
-            return Listing(replies.states(rows), max(end, start) if more else None, start=start)
-        return Listing(replies.states(rows), end if more else None, min(times, default=None))
+        first, last = (foreign.moment(row.get("created_at")) for row in (rows[0], rows[-1])) if rows else (None, None)
+        if first is not None and last is not None and first < last and total is not None:
+            start = max(0, total - max(len(jobs), limit // 2))
+            return Listing(states, max(end, start) if more else None, start=start)
+        return Listing(states, end if more else None, last)
 
     def list_webhooks(self) -> Generator[Call, Reply, list[Webhook]]:
         reply = yield Get("/webhooks")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from genstep import foreign
@@ -32,6 +32,8 @@ CODES: Mapping[str, tuple[type[GenstepError], str]] = {
     "not_found": (NotFound, "see what there is with: genstep {seen}"),
     "internal_error": (ProviderUnavailable, "a fault of the service"),
 }
+#: most entries of a list that is asked again and again
+_RUNNING = Running(status="processing")
 #: what else of a record stands in the history
 _KEPT = ("model", "aspect_ratio", "output_format", "duration", "credits_charged", "completed_at")
 
@@ -114,10 +116,16 @@ def _urls(record: Mapping[str, Any]) -> list[str]:
     return [link for link in links if link is not None]
 
 
-def states(rows: Sequence[Mapping[str, Any]]) -> dict[str, State]:
-    """How the jobs of a list stand, by id; what cannot be read says nothing."""
-    known = ((foreign.identifier(row.get("id")), state(row)) for row in rows)
-    return {job_id: found for job_id, found in known if job_id is not None and found is not None}
+def states(rows: Sequence[Mapping[str, Any]], jobs: Collection[str]) -> dict[str, State]:
+    """How those of ``jobs`` that stand in a list are; what cannot be read says nothing."""
+    known: dict[str, State] = {}
+    for row in rows:
+        job_id = foreign.identifier(row.get("id"))
+        if job_id is not None and job_id in jobs:
+            found = _RUNNING if row.get("status") == "processing" else state(row)
+            if found is not None:
+                known[job_id] = found
+    return known
 
 
 def item(row: Any) -> HistoryItem | None:

@@ -225,7 +225,7 @@ class App:
             return response
 
         def dialect(status: int) -> Response:
-            response = service.error(status, "Service unavailable")
+            response = service.error(status, "Too many requests" if status == 429 else "Service unavailable")
             response.headers.update(service.headers(call))
             return response
 
