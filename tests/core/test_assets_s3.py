@@ -282,12 +282,17 @@ class Cutting(socketserver.BaseRequestHandler):
         with socket.create_connection(self.store, timeout=30) as onward:
             back = threading.Thread(target=self.pump, args=(onward, self.request))
             back.start()
+            self.pump(self.request, onward, cut=True)
             with suppress(OSError):
-                self.pump(self.request, onward, cut=True)
                 onward.shutdown(socket.SHUT_WR)
             back.join()
 
     def pump(self, source, target, *, cut=False):
+        # either end may hang up at any moment
+        with suppress(OSError):
+            self.pass_on(source, target, cut=cut)
+
+    def pass_on(self, source, target, *, cut):
         put = False
         while data := source.recv(65536):
             head, end, body = data.partition(b"\r\n\r\n")

@@ -36,7 +36,7 @@ OUTCOMES = {
     "asked-0": "AuthenticationError",
     "asked-1": "InvalidRequest",
     "asked-2": "InvalidRequest",
-    "redirect-0": "ProviderUnavailable",
+    "redirect-0": "SubmissionUncertain",
     "redirect-1": "ProviderUnavailable",
     "redirect-2": "ProviderUnavailable",
     "redirect-3": "ProviderUnavailable",
