@@ -51,7 +51,7 @@ def mp4(file: BinaryIO) -> tuple[int | None, int | None, float | None]:
 def _mvhd(file: BinaryIO, at: int) -> float | None:
     file.seek(at)
     data = file.read(32)
-    scale, length = struct.unpack_from(">IQ", data, 20) if data[0] == 1 else struct.unpack_from(">II", data, 12)
+    scale, length = struct.unpack_from(">IQ", data, 20) if data[:1] == b"\1" else struct.unpack_from(">II", data, 12)
     return length / scale if scale and length and length not in (0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF) else None
 
 
@@ -60,7 +60,7 @@ def _trak(file: BinaryIO, start: int, end: int) -> tuple[int | None, int | None]
         if name == b"tkhd":
             file.seek(at)
             data = file.read(96)
-            width, height = struct.unpack_from(">II", data, 88 if data[0] == 1 else 76)
+            width, height = struct.unpack_from(">II", data, 88 if data[:1] == b"\1" else 76)
             return width >> 16, height >> 16
     return None, None
 
