@@ -191,8 +191,8 @@ class Run:
             self.client = genstep.Client(self.account)
         for number, body in enumerate(('{"token": "{{password}}"}', PAGE + "{{password}}")):
             control("tokens/expire")
-            fault("status", SLUG, endpoint="login", status=200, body=body)
-            self.generate(f"login-lost-{number}", timeout=0.2)
+            fault("status", SLUG, endpoint="login", times=None, status=200, body=body)
+            self.generate(f"login-lost-{number}", timeout=3)
         self.generate("login-again")
 
     def webhooks(self) -> None:
