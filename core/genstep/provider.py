@@ -12,18 +12,9 @@ from collections.abc import Awaitable, Callable, Collection, Generator, Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
-from genstep import foreign, redact
-from genstep.errors import (
-    AuthenticationError,
-    GenstepError,
-    InsufficientCredits,
-    InvalidRequest,
-    NotFound,
-    PermissionDenied,
-    ProviderUnavailable,
-    RateLimited,
-    UnreadableReply,
-)
+from genstep import redact
+from genstep.errors import GenstepError, UnreadableReply
+from genstep.statuses import error_for_status
 
 if TYPE_CHECKING:
     from genstep.accounts import Account
@@ -376,26 +367,3 @@ class Provider:
 
     def delete_webhook(self, webhook_id: str) -> Verb[None]:
         raise NotImplementedError
-
-
-def error_for_status(reply: Reply, message: str, *, code: str | None = None, **known: Any) -> GenstepError:
-    """The error that an HTTP status means where the dialect says nothing more precise."""
-    status = reply.status
-    known = {"status": status, "code": code, **known}
-    message = message or f"HTTP {status}"
-    if status == 401:
-        return AuthenticationError(
-            f"the key or login was refused ({message}); check it with: genstep accounts test", **known
-        )
-    if status == 402:
-        return InsufficientCredits(f"not enough credits: {message}", **known)
-    if status == 403:
-        return PermissionDenied(message, **known)
-    if status == 404:
-        return NotFound(message, **known)
-    if status == 429:
-        known.setdefault("retry_after", foreign.retry_after(reply.headers))
-        return RateLimited(f"too many requests: {message}", **known)
-    if 400 <= status < 500:
-        return InvalidRequest(f"the service refused it: {message}", **known)
-    return ProviderUnavailable(f"HTTP {status}: {message}" if message != f"HTTP {status}" else message, **known)

@@ -46,6 +46,16 @@ class Content:
     assets: dict[tuple[str, int], list[Asset]]
     unwritten: list[Stored] = field(default_factory=list)
 
+    @property
+    def resumable(self) -> bool:
+        """Whether the call can be made again from what is kept: input media are not."""
+        return all(kept.resumable for kept in self.requests.values())
+
+    def parts(self, members: Sequence[ItemRow] = ()) -> list[GenerationRequest]:
+        """The items (or these of them) as requests of one each."""
+        whole = {name: request_of(kept).items() for name, kept in self.requests.items()}
+        return [whole[member.request][member.number] for member in members or self.items]
+
 
 def content(ledger: Ledger, call: str) -> Content:
     """All that saving a call needs to know, read at once."""

@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from genstep.accounts import LOOPBACK
 from genstep.client import found, listed, results
@@ -45,8 +46,7 @@ class Saving(Sending):
     @property
     def local(self) -> bool:
         """Whether the account's service is a test server on this machine."""
-        host = self.transport.base_url.split("//", 1)[-1].split("/", 1)[0]
-        return host.rpartition(":")[0].strip("[]") in LOOPBACK or host in LOOPBACK
+        return urlsplit(self.transport.base_url).hostname in LOOPBACK
 
     async def recover(self, row: CallRow) -> None:
         """A call that was being sent, by somebody who lives (wait for them) or died (settle it)."""
@@ -60,10 +60,10 @@ class Saving(Sending):
             return
         row = await self.db(self.ledger.call, row.id)
         if row.state == "intent":
-            if await self._can_be_rebuilt(row):
-                requests = await self.requests(row)
+            content: results.Content = await self.db(results.content, self.ledger, row.id)
+            if content.resumable:
                 if not self.is_sending(row.id):
-                    self.send(row, requests)
+                    self.send(row, content.parts())
             else:
                 error = ConfigurationError("it was never sent, and its input image is not kept: run the request again")
                 await self.db(self.ledger.failed, row.id, epoch, self.clock.time(), error, refunded=True)
@@ -127,15 +127,10 @@ class Saving(Sending):
             except GenstepError as error:
                 log.warning("the results of the paid call %s are not saved yet (%s); resume its job", call.id, error)
 
-    async def requests(self, row: CallRow, members: Sequence[ItemRow] = ()) -> list[GenerationRequest]:
-        """The items of a call (or these of them) as requests of one each, from what the ledger keeps."""
+    async def requests(self, row: CallRow) -> list[GenerationRequest]:
+        """The items of a call as requests of one each, from what the ledger keeps."""
         content: results.Content = await self.db(results.content, self.ledger, row.id)
-        whole = {name: results.request_of(kept).items() for name, kept in content.requests.items()}
-        return [whole[member.request][member.number] for member in members or content.items]
-
-    async def _can_be_rebuilt(self, row: CallRow) -> bool:
-        content: results.Content = await self.db(results.content, self.ledger, row.id)
-        return all(kept.resumable for kept in content.requests.values())
+        return content.parts()
 
     async def save(self, call: str) -> bool:
         """Fetch and store everything that a completed call made, once; whether it is ``saved`` now."""
@@ -230,9 +225,9 @@ class Saving(Sending):
         limits = {f.item: f.error for f in made.failures if isinstance(f.error, RateLimited) and not f.error.quota}
         tries = self._tries.get(row.id, 0)
         members = [m for m in content.items if m.position in limits]
-        if not members or tries >= RATE_TRIES or not await self._can_be_rebuilt(row):
+        if not members or tries >= RATE_TRIES or not content.resumable:
             return content
-        requests = await self.requests(row, members)
+        requests = content.parts(members)
         new = call_row(
             self.provider, requests, content.requests[members[0].request], self.ledger.owner, self.clock.time()
         )

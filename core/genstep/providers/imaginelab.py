@@ -32,8 +32,8 @@ from genstep.provider import (
     State,
     Submitted,
     Timing,
-    error_for_status,
 )
+from genstep.statuses import error_for_status
 
 if TYPE_CHECKING:
     from genstep.models import GenerationRequest

@@ -25,8 +25,8 @@ from genstep.provider import (
     Reply,
     Submitted,
     Timing,
-    error_for_status,
 )
+from genstep.statuses import error_for_status
 
 if TYPE_CHECKING:
     from genstep.accounts import Account

@@ -17,7 +17,8 @@ from genstep.errors import (
     RateLimited,
 )
 from genstep.models import HistoryItem, ModelInfo, Webhook
-from genstep.provider import Call, Completed, Failed, Output, Reply, Running, State, error_for_status
+from genstep.provider import Call, Completed, Failed, Output, Reply, Running, State
+from genstep.statuses import error_for_status
 
 #: "Error Codes": what each code means, and what to do next
 CODES: Mapping[str, tuple[type[GenstepError], str]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genstep import foreign
 from genstep.errors import (
@@ -15,7 +15,10 @@ from genstep.errors import (
     PermissionDenied,
     RateLimited,
 )
-from genstep.provider import Call, Reply, error_for_status
+from genstep.statuses import error_for_status
+
+if TYPE_CHECKING:
+    from genstep.provider import Call, Reply
 
 SLUG = "imageapi"
 #: a wait of more than this many seconds is for a daily or monthly quota, not for a rate
