@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from tests.core import toy
-from tests.core.toy_world import World, set_up
+from tests.core.toy_world import World
 
 import genstep
 from genstep import plugins
@@ -23,14 +23,10 @@ from genstep.testing import run_virtual
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.usefixtures("toys"),
     # moto and botocore speak of their own future
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _toy(monkeypatch, tmp_path):
-    set_up(monkeypatch, tmp_path)
 
 
 @pytest.fixture(scope="module")

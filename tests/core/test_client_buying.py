@@ -8,20 +8,12 @@ import json
 
 import pytest
 from tests.core import toy
-from tests.core.toy_world import World, set_up
+from tests.core.toy_world import World
 
 import genstep
 from genstep.testing import run_virtual
 
-
-@pytest.fixture(autouse=True)
-def _toy(monkeypatch, tmp_path):
-    set_up(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
+pytestmark = pytest.mark.usefixtures("toys")
 
 
 def test_generate_submits_waits_and_saves(world):

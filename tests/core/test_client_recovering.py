@@ -6,21 +6,13 @@ import asyncio
 
 import pytest
 from tests.core import toy
-from tests.core.toy_world import World, set_up
+from tests.core.toy_world import World
 
 import genstep
 from genstep.client.spool import Spool
 from genstep.testing import run_virtual
 
-
-@pytest.fixture(autouse=True)
-def _toy(monkeypatch, tmp_path):
-    set_up(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
+pytestmark = pytest.mark.usefixtures("toys")
 
 
 def test_a_cached_answer_whose_file_is_gone_is_fetched_again_without_paying(world):

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 from tests.core import toy
-from tests.core.toy_world import World, set_up
+from tests.core.toy_world import World
 
 import genstep
 from genstep import errors, plugins
@@ -43,15 +43,9 @@ class HintToy(toy.Toy):
 
 
 @pytest.fixture(autouse=True)
-def _toy(monkeypatch, tmp_path):
-    set_up(monkeypatch, tmp_path)
+def _more_toys(toys):
     for provider in (BuggyToy, HintToy):
         plugins.registry().found.setdefault(provider.slug, provider)
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
 
 
 def spooled(world):

@@ -6,12 +6,14 @@ import errno
 
 import pytest
 from tests.core import toy
-from tests.core.toy_world import World, set_up
+from tests.core.toy_world import World
 
 import genstep
 from genstep import plugins
 from genstep.assets import places
 from genstep.testing import run_virtual
+
+pytestmark = pytest.mark.usefixtures("toys")
 
 PAGE = toy.File(b"<html><body>expired</body></html>", media_type="text/html")
 GONE = toy.File(b"gone", status=404)
@@ -29,16 +31,6 @@ BAD = {
     "half": HALF,
     "redirects": AWAY,
 }
-
-
-@pytest.fixture(autouse=True)
-def _toy(monkeypatch, tmp_path):
-    set_up(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
 
 
 class Files:
